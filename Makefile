@@ -24,14 +24,14 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMPS)/python $(STAMPS)/node $(STAMPS)/contracts $(STAMPS)/models ## install everything into this checkout (idempotent)
+setup: $(STAMPS)/python-$(TORCH) $(STAMPS)/node $(STAMPS)/contracts $(STAMPS)/models ## install everything into this checkout (idempotent)
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name yours with 'make $(MAKECMDGOALS) PYTHON=/path/to/python3.11'"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else "Python 3.11 or 3.12 is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMPS)/python: $(VENV)/bin/python $(LOCKS) pyproject.toml tools/install_torch.py
+$(STAMPS)/python-$(TORCH): $(VENV)/bin/python $(LOCKS) pyproject.toml tools/install_torch.py
 	@mkdir -p $(STAMPS)
 	@echo "setup: Python packages (pinned, into $(VENV))"
 	@$(BIN)/python tools/install_torch.py $(TORCH) $(TORCH_INDEX)
@@ -47,12 +47,12 @@ $(STAMPS)/node: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(STAMPS)/contracts: $(STAMPS)/python $(CONTRACTS) ape-config.yaml
+$(STAMPS)/contracts: $(STAMPS)/python-$(TORCH) $(CONTRACTS) ape-config.yaml
 	@echo "setup: contracts (Vyper)"
 	@ape compile --force > .cache/ape-compile.log 2>&1 || { cat .cache/ape-compile.log; exit 1; }
 	@touch $@
 
-$(STAMPS)/models: $(STAMPS)/python tools/build_models.py $(wildcard proofmill/exact/*.py)
+$(STAMPS)/models: $(STAMPS)/python-$(TORCH) tools/build_models.py $(wildcard proofmill/exact/*.py)
 	@echo "setup: models (converted to integers, checked against their pinned ids)"
 	@$(BIN)/python tools/build_models.py
 	@touch $@

@@ -1,0 +1,69 @@
+"""``python -m oracle --config oracle.toml``: one committee member until it is told to stop."""
+
+from pathlib import Path
+
+import click
+
+from oracle.ballots import Ballots
+from oracle.config import OracleSettings
+from oracle.judge import Judge
+from oracle.peers import Peers
+from oracle.rounds import CommitteeView, Rounds
+from oracle.routes import MAXIMUM_BLOB_BYTES, build_application
+from oracle.service import ChainWatch, Oracle, Relay
+from proofmill.cli.failures import report_failures
+from proofmill.jobs import minilm_engine
+from proofmill.node import Node
+from proofmill.service import stop_on_signals
+from proofmill.store import BlobFetcher
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file; PROOFMILL_ORACLE_* overrides it.")
+@report_failures
+def main(config: Path | None) -> None:
+    """Re-execute submitted jobs, attest verdicts with the committee, relay them."""
+    settings = OracleSettings.load(config)
+    with Node.open(settings, role="oracle") as node:
+        ballots = Ballots(node.database)
+        urls = {member: url for member, url in settings.peers.items() if member != node.account.address}
+        peers = Peers(urls)
+        fetcher = BlobFetcher(node.store, list(urls.values()), maximum_blob_bytes=MAXIMUM_BLOB_BYTES)
+        committee = node.suite.oracle_committee
+
+        def current_view() -> CommitteeView | None:
+            return oracle.view
+
+        rounds = Rounds(
+            account=node.account,
+            ballots=ballots,
+            peers=peers,
+            store=node.store,
+            transmit=Relay(committee=committee, sender=node.sender, current_view=current_view, log=node.log),
+            patience=settings.patience,
+            relay_delay=settings.relay_delay,
+            log=node.log,
+        )
+        oracle = Oracle(
+            account=node.account,
+            watch=ChainWatch(node.deployment.chain_id, committee, node.board),
+            judge=Judge(
+                engine=minilm_engine(), fetcher=fetcher, store=node.store, ballots=ballots, log=node.log
+            ),
+            rounds=rounds,
+            health=node.health,
+            poll_interval=settings.poll_interval,
+            log=node.log,
+        )
+        stop_on_signals(oracle.stop, node.log)
+        application = build_application(
+            rounds=rounds, store=node.store, health=node.health, accept_uploads=settings.accept_uploads
+        )
+        with node.serve(application):
+            oracle.run()
+        peers.close()
+        fetcher.close()
+
+
+if __name__ == "__main__":
+    main()

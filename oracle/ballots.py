@@ -1,0 +1,243 @@
+"""What a member has found, proposed, signed and seen attested, kept across crashes.
+
+The one rule with money behind it lives here: for one (config digest, sequence) a member signs one report. The signature is
+written before it leaves the process, inside a transaction on that key, so neither a crash nor two threads can make the
+member equivocate.
+"""
+
+import time
+from collections.abc import Sequence
+
+from eth_typing import ChecksumAddress
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from oracle.evidence import Finding
+from oracle.messages import AttestedReport, Proposal
+from proofmill.chain.types import CompactSignature, Outcome, Verdict
+
+_metadata = MetaData()
+
+_findings = Table(
+    "findings",
+    _metadata,
+    Column("escrow", String(42), primary_key=True),
+    Column("job_id", String(78), primary_key=True),
+    Column("commitment", LargeBinary(32), nullable=False),
+    Column("outcome", Integer, nullable=False),
+    Column("model_id", LargeBinary(32), nullable=False),
+    Column("input_root", LargeBinary(32), nullable=False),
+    Column("claimed", LargeBinary(32), nullable=False),
+    Column("computed", LargeBinary(32), nullable=False),
+)
+
+# Sequences are below 2^63 for as long as the committee lives: they rise by a bounded step per report.
+_signed = Table(
+    "signed_reports",
+    _metadata,
+    Column("config_digest", LargeBinary(32), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("report_digest", LargeBinary(32), nullable=False),
+    Column("r", LargeBinary(32), nullable=False),
+    Column("vs", LargeBinary(32), nullable=False),
+)
+
+_proposals = Table(
+    "own_proposals",
+    _metadata,
+    Column("config_digest", LargeBinary(32), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("abandoned", Integer, nullable=False, default=0),
+)
+
+_attested = Table(
+    "attested_reports",
+    _metadata,
+    Column("config_digest", LargeBinary(32), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+
+class AlreadySigned(Exception):
+    """Another report has this member's signature for the same digest and sequence."""
+
+
+class Ballots:
+    """One member's memory. Safe for several threads of one process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        _metadata.create_all(engine)
+
+    # ---------------------------------------------------------------- findings
+    def record_finding(self, finding: Finding) -> None:
+        """Keep (or replace, after a reorganisation changed the job) what this member computed for a job."""
+        key = (_findings.c.escrow == finding.verdict.escrow) & (
+            _findings.c.job_id == str(finding.verdict.job_id)
+        )
+        with self._engine.begin() as connection:
+            connection.execute(delete(_findings).where(key))
+            connection.execute(
+                insert(_findings).values(
+                    escrow=finding.verdict.escrow,
+                    job_id=str(finding.verdict.job_id),
+                    commitment=finding.verdict.commitment,
+                    outcome=int(finding.verdict.outcome),
+                    model_id=finding.model_id,
+                    input_root=finding.input_root,
+                    claimed=finding.claimed,
+                    computed=finding.computed,
+                )
+            )
+
+    def finding(self, escrow: ChecksumAddress, job_id: int, commitment: bytes) -> Finding | None:
+        """This member's finding for exactly that commitment, None when it has none (yet)."""
+        query = select(_findings).where(
+            _findings.c.escrow == escrow,
+            _findings.c.job_id == str(job_id),
+            _findings.c.commitment == commitment,
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return Finding(
+            verdict=Verdict(
+                escrow=escrow,
+                job_id=job_id,
+                commitment=row.commitment,
+                outcome=Outcome(row.outcome),
+                reason=row.computed,
+            ),
+            model_id=row.model_id,
+            input_root=row.input_root,
+            claimed=row.claimed,
+            computed=row.computed,
+        )
+
+    def findings_for(self, verdicts: Sequence[Verdict]) -> list[Finding | None]:
+        """`finding` for each verdict, in order."""
+        return [self.finding(verdict.escrow, verdict.job_id, verdict.commitment) for verdict in verdicts]
+
+    # ---------------------------------------------------------------- signatures
+    def sign_once(
+        self, config_digest: bytes, sequence: int, report_digest: bytes, signature: CompactSignature
+    ) -> CompactSignature:
+        """Make `signature` the only one for (digest, sequence); the stored one comes back for the same report.
+
+        Raises:
+            AlreadySigned: a different report was signed for this sequence.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    insert(_signed).values(
+                        config_digest=config_digest,
+                        sequence=sequence,
+                        report_digest=report_digest,
+                        r=signature.r,
+                        vs=signature.vs,
+                    )
+                )
+            return signature
+        except IntegrityError:
+            query = select(_signed).where(
+                _signed.c.config_digest == config_digest, _signed.c.sequence == sequence
+            )
+            with self._engine.connect() as connection:
+                row = connection.execute(query).one()
+        if row.report_digest != report_digest:
+            raise AlreadySigned(f"sequence {sequence} is signed for report 0x{row.report_digest.hex()}")
+        return CompactSignature(r=row.r, vs=row.vs)
+
+    # ---------------------------------------------------------------- own proposals
+    def proposal(self, config_digest: bytes, sequence: int) -> Proposal | None:
+        query = select(_proposals.c.message).where(
+            _proposals.c.config_digest == config_digest, _proposals.c.sequence == sequence
+        )
+        with self._engine.connect() as connection:
+            message = connection.execute(query).scalar_one_or_none()
+        return None if message is None else Proposal.model_validate_json(message)
+
+    def keep_proposal(self, config_digest: bytes, proposal: Proposal) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(_proposals).values(
+                    config_digest=config_digest,
+                    sequence=proposal.report.sequence,
+                    message=proposal.model_dump_json(),
+                    abandoned=0,
+                )
+            )
+
+    def abandon_proposal(self, config_digest: bytes, sequence: int) -> None:
+        """Never lead with this sequence again: its report is too old or its jobs are settled."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(_proposals)
+                .where(_proposals.c.config_digest == config_digest, _proposals.c.sequence == sequence)
+                .values(abandoned=1)
+            )
+
+    def highest_abandoned(self, config_digest: bytes) -> int:
+        query = (
+            select(_proposals.c.sequence)
+            .where(_proposals.c.config_digest == config_digest, _proposals.c.abandoned == 1)
+            .order_by(_proposals.c.sequence.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one_or_none() or 0)
+
+    # ---------------------------------------------------------------- attested reports
+    def keep_attested(self, config_digest: bytes, attested: AttestedReport) -> None:
+        """Remember a report with a quorum; the first one seen for a sequence is kept."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    insert(_attested).values(
+                        config_digest=config_digest,
+                        sequence=attested.report.sequence,
+                        message=attested.model_dump_json(),
+                        seen_at=time.time(),
+                    )
+                )
+        except IntegrityError:
+            return  # seen before: the earlier time is the one that the relay delay counts from
+
+    def attested(self, config_digest: bytes, sequence: int) -> bool:
+        """Whether a report with a quorum is known for this sequence."""
+        query = select(_attested.c.sequence).where(
+            _attested.c.config_digest == config_digest, _attested.c.sequence == sequence
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).one_or_none() is not None
+
+    def attested_above(self, config_digest: bytes, sequence: int) -> list[tuple[AttestedReport, float]]:
+        """Attested reports that the chain may still accept, lowest sequence first, each with the time it was seen."""
+        query = (
+            select(_attested.c.message, _attested.c.seen_at)
+            .where(_attested.c.config_digest == config_digest, _attested.c.sequence > sequence)
+            .order_by(_attested.c.sequence)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [(AttestedReport.model_validate_json(row.message), row.seen_at) for row in rows]

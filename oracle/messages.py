@@ -1,0 +1,133 @@
+"""What oracles say to each other over HTTP, as JSON: proposals, signatures, attested reports.
+
+Nothing here is trusted by where it comes from: a proposal carries the signature of the leader of its sequence, an attested
+report the signatures of its quorum. Byte strings travel as 0x-hex, integers as JSON integers.
+"""
+
+import re
+from typing import Annotated, Self
+
+from eth_typing import ChecksumAddress
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from web3 import Web3
+
+from proofmill.chain.types import MAXIMUM_VERDICTS, CompactSignature, Outcome, Report, Verdict
+
+MAXIMUM_SIGNATURES = 21  # 2f + 1 of the largest committee, as in contracts/interfaces/IOracleCommittee.vyi
+MAXIMUM_MESSAGE_BYTES = 64 << 10
+
+_WORD = re.compile(r"0x[0-9a-f]{64}")
+
+
+def _word(value: str) -> str:
+    if not _WORD.fullmatch(value):
+        raise ValueError("32 bytes as 0x and 64 lower-case hex digits are expected")
+    return value
+
+
+def _address(value: str) -> str:
+    if not Web3.is_checksum_address(value):
+        raise ValueError("a checksummed address is expected")
+    return value
+
+
+Word = Annotated[str, AfterValidator(_word)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+def _from_word(value: str) -> bytes:
+    return bytes.fromhex(value[2:])
+
+
+def _to_word(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class VerdictMessage(_Message):
+    escrow: Address
+    job_id: int = Field(ge=1, lt=1 << 256)
+    commitment: Word
+    outcome: int = Field(ge=Outcome.COMPLETE, le=Outcome.REJECT)
+    reason: Word
+
+
+class SignatureMessage(_Message):
+    r: Word
+    vs: Word
+
+    @classmethod
+    def of(cls, signature: CompactSignature) -> Self:
+        return cls(r=_to_word(signature.r), vs=_to_word(signature.vs))
+
+    def signature(self) -> CompactSignature:
+        return CompactSignature(r=_from_word(self.r), vs=_from_word(self.vs))
+
+
+class ReportMessage(_Message):
+    config_digest: Word
+    sequence: int = Field(ge=1, lt=1 << 64)
+    observed_at: int = Field(ge=0, lt=1 << 64)
+    evidence_hash: Word
+    verdicts: list[VerdictMessage] = Field(min_length=1, max_length=MAXIMUM_VERDICTS)
+
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        return cls(
+            config_digest=_to_word(report.config_digest),
+            sequence=report.sequence,
+            observed_at=report.observed_at,
+            evidence_hash=_to_word(report.evidence_hash),
+            verdicts=[
+                VerdictMessage(
+                    escrow=verdict.escrow,
+                    job_id=verdict.job_id,
+                    commitment=_to_word(verdict.commitment),
+                    outcome=int(verdict.outcome),
+                    reason=_to_word(verdict.reason),
+                )
+                for verdict in report.verdicts
+            ],
+        )
+
+    def report(self) -> Report:
+        return Report(
+            config_digest=_from_word(self.config_digest),
+            sequence=self.sequence,
+            observed_at=self.observed_at,
+            evidence_hash=_from_word(self.evidence_hash),
+            verdicts=tuple(
+                Verdict(
+                    escrow=ChecksumAddress(Web3.to_checksum_address(verdict.escrow)),
+                    job_id=verdict.job_id,
+                    commitment=_from_word(verdict.commitment),
+                    outcome=Outcome(verdict.outcome),
+                    reason=_from_word(verdict.reason),
+                )
+                for verdict in self.verdicts
+            ),
+        )
+
+
+class Proposal(_Message):
+    """A leader asks for signatures: its report and its own signature over it."""
+
+    report: ReportMessage
+    signature: SignatureMessage
+
+
+class Endorsement(_Message):
+    """A member's answer to a proposal that it agrees with."""
+
+    signature: SignatureMessage
+
+
+class AttestedReport(_Message):
+    """A report with a quorum, ready to be relayed. `signers` is the bitmask; signatures ascend by member index."""
+
+    report: ReportMessage
+    signers: int = Field(gt=0, lt=1 << 31)
+    signatures: list[SignatureMessage] = Field(min_length=1, max_length=MAXIMUM_SIGNATURES)

@@ -1,0 +1,322 @@
+"""The committee's conversation: leading a sequence, endorsing another leader's report, relaying an attested one.
+
+Safety needs three things of an honest member, all here: it signs only verdicts that it computed itself, only one report per
+sequence, and only sequences that are open. Liveness needs that sequences open with time and that a report which cannot gather
+its quorum is given up for a later one.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress
+
+from oracle.ballots import AlreadySigned, Ballots
+from oracle.evidence import Finding, evidence_blob
+from oracle.messages import AttestedReport, Endorsement, Proposal, ReportMessage, SignatureMessage
+from oracle.peers import Peers
+from oracle.schedule import Schedule
+from proofmill.chain.errors import InvalidSignature
+from proofmill.chain.job_board import TrackedJob
+from proofmill.chain.typed_data import recover_signer, report_digest, sign_report
+from proofmill.chain.types import MAXIMUM_VERDICTS, CompactSignature, Report, Verdict
+from proofmill.logs import Logger
+from proofmill.store import BlobStore, content_id
+
+
+@dataclass(frozen=True)
+class CommitteeView:
+    """The committee contract at one block, and the jobs that wait for its verdict there."""
+
+    chain_id: int
+    committee: ChecksumAddress
+    config_digest: bytes
+    members: tuple[ChecksumAddress, ...]
+    faults_tolerated: int
+    latest_sequence: int
+    maximum_report_age: int
+    block_time: int
+    submitted: dict[tuple[ChecksumAddress, int], TrackedJob]
+
+    def quorum(self, report: Report) -> int:
+        """Signatures the contract wants: f + 1, or 2f + 1 as soon as one verdict takes money."""
+        return (2 if report.rejects else 1) * self.faults_tolerated + 1
+
+    def signer(self, report: Report, signature: CompactSignature) -> ChecksumAddress | None:
+        """Who signed `report`, None when the signature is nobody's."""
+        try:
+            return recover_signer(report, signature, self.chain_id, self.committee)
+        except InvalidSignature:
+            return None
+
+
+class Refusal(Exception):
+    """Why a proposal is not signed. `code` is for the leader's program, the text for its operator."""
+
+    def __init__(self, code: str, message: str, jobs: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.jobs = tuple(jobs)
+
+
+class Rounds:
+    """One member's part in the conversation. `view` is replaced as the chain moves; everything else is in `ballots`."""
+
+    def __init__(
+        self,
+        *,
+        account: LocalAccount,
+        ballots: Ballots,
+        peers: Peers,
+        store: BlobStore,
+        transmit: Callable[[AttestedReport], None],
+        patience: float,
+        relay_delay: float,
+        log: Logger,
+    ) -> None:
+        self._account = account
+        self._ballots = ballots
+        self._peers = peers
+        self._store = store
+        self._transmit = transmit
+        self._patience = patience
+        self._relay_delay = relay_delay
+        self._log = log
+        self._view: CommitteeView | None = None
+        self._signing = threading.Lock()
+        # Jobs on which a quorum was refused: they travel alone from then on, so that they hold up nobody else.
+        self._contested: set[tuple[ChecksumAddress, int]] = set()
+
+    def observe(self, view: CommitteeView) -> None:
+        """Take the newest view of the chain; called by the cycle before `lead` and `relay`."""
+        self._view = view
+
+    # ---------------------------------------------------------------- as a signer
+    def endorse(self, proposal: Proposal) -> Endorsement:
+        """Sign another leader's report.
+
+        Raises:
+            Refusal: it is not signed; says why.
+        """
+        view = self._view
+        if view is None:
+            raise Refusal("starting", "this member has not seen the chain yet")
+        report = proposal.report.report()
+        self._check_leader(view, report, proposal.signature.signature())
+        self._check_verdicts(view, report)
+        return Endorsement(signature=SignatureMessage.of(self._sign(view, report)))
+
+    def accept_attested(self, attested: AttestedReport) -> None:
+        """Keep a report with its quorum, for relaying.
+
+        Raises:
+            Refusal: the signatures are not those of a quorum of the current committee.
+        """
+        view = self._view
+        if view is None:
+            raise Refusal("starting", "this member has not seen the chain yet")
+        report = attested.report.report()
+        if report.config_digest != view.config_digest:
+            raise Refusal("config", "the report is for another configuration of the committee")
+        indices = [index for index in range(len(view.members)) if attested.signers >> index & 1]
+        signers = [view.signer(report, item.signature()) for item in attested.signatures]
+        if attested.signers >> len(view.members) or signers != [view.members[index] for index in indices]:
+            raise Refusal("signatures", "the signatures do not belong to the members in the bitmask")
+        if len(signers) != view.quorum(report):
+            raise Refusal("signatures", f"{view.quorum(report)} signatures are needed, not {len(signers)}")
+        self._ballots.keep_attested(view.config_digest, attested)
+
+    def _check_leader(self, view: CommitteeView, report: Report, signature: CompactSignature) -> None:
+        if report.config_digest != view.config_digest:
+            raise Refusal("config", "the report is for another configuration of the committee")
+        waiting = [
+            job.submitted_at
+            for verdict in report.verdicts
+            if (job := view.submitted.get((verdict.escrow, verdict.job_id))) is not None
+        ]
+        schedule = self._schedule(view, waiting)
+        if not schedule.is_open(report.sequence):
+            raise Refusal(
+                "sequence",
+                f"sequence {report.sequence} is not open (latest on chain is {view.latest_sequence})",
+            )
+        leader = view.members[schedule.leader(report.sequence)]
+        if view.signer(report, signature) != leader:
+            raise Refusal(
+                "leader", f"sequence {report.sequence} is led by {leader}, who did not sign this report"
+            )
+
+    def _check_verdicts(self, view: CommitteeView, report: Report) -> None:
+        age = view.block_time - report.observed_at
+        if age > view.maximum_report_age // 2 or -age > view.maximum_report_age // 2:
+            raise Refusal(
+                "age", f"the report was observed at {report.observed_at}, it is {view.block_time} here"
+            )
+        findings = self._ballots.findings_for(report.verdicts)
+        undecided = [
+            verdict.job_id for verdict, own in zip(report.verdicts, findings, strict=True) if own is None
+        ]
+        if undecided:
+            raise Refusal("undecided", f"no verdict here yet on jobs {undecided}", undecided)
+        own_findings = [finding for finding in findings if finding is not None]
+        disputed = [
+            verdict.job_id
+            for verdict, own in zip(report.verdicts, own_findings, strict=True)
+            if own.verdict != verdict
+        ]
+        if disputed:
+            self._log.warning("disagreement", jobs=disputed, sequence=report.sequence)
+            raise Refusal("disagree", f"this member computed other verdicts on jobs {disputed}", disputed)
+        if content_id(evidence_blob(own_findings)) != report.evidence_hash:
+            raise Refusal("evidence", "the evidence hash is not that of these verdicts")
+
+    def _sign(self, view: CommitteeView, report: Report) -> CompactSignature:
+        digest = report_digest(report, view.chain_id, view.committee)
+        with self._signing:
+            signature = sign_report(report, self._account, view.chain_id, view.committee)
+            try:
+                return self._ballots.sign_once(report.config_digest, report.sequence, digest, signature)
+            except AlreadySigned as error:
+                raise Refusal("signed", str(error)) from error
+
+    # ---------------------------------------------------------------- as a leader
+    def lead(self) -> None:
+        """Propose a report if this member leads an open sequence, and gather its quorum."""
+        view = self._view
+        if view is None or self._account.address not in view.members:
+            return
+        findings = self._pending(view)
+        if not findings:
+            return
+        index = view.members.index(self._account.address)
+        waiting = [view.submitted[item.verdict.escrow, item.verdict.job_id].submitted_at for item in findings]
+        abandoned = self._ballots.highest_abandoned(view.config_digest)
+        sequence = self._schedule(view, waiting).mine(index, above=abandoned)
+        if sequence is None:
+            return
+        if self._ballots.attested(view.config_digest, sequence):
+            return  # its quorum is there; what remains is to relay it
+        proposal = self._ballots.proposal(view.config_digest, sequence)
+        if proposal is None:
+            proposal = self._propose(view, sequence, self._select(findings, sequence))
+            if proposal is None:
+                return
+        elif self._is_spent(view, proposal):
+            self._ballots.abandon_proposal(view.config_digest, sequence)
+            self._log.info("proposal given up", sequence=sequence)
+            return
+        self._gather(view, proposal)
+
+    def _pending(self, view: CommitteeView) -> list[Finding]:
+        """Own findings on jobs that wait on chain, oldest first."""
+        jobs = sorted(view.submitted.values(), key=lambda job: (job.submitted_at, job.id))
+        return [
+            finding
+            for job in jobs
+            if job.deadline > view.block_time
+            and (finding := self._ballots.finding(job.escrow, job.id, job.commitment)) is not None
+        ]
+
+    def _select(self, findings: list[Finding], sequence: int) -> list[Finding]:
+        """What goes into one report: the uncontested together; contested ones alone, in turn."""
+        calm = [
+            item for item in findings if (item.verdict.escrow, item.verdict.job_id) not in self._contested
+        ]
+        return calm[:MAXIMUM_VERDICTS] if calm else [findings[sequence % len(findings)]]
+
+    def _propose(self, view: CommitteeView, sequence: int, findings: list[Finding]) -> Proposal | None:
+        evidence = evidence_blob(findings)
+        report = Report(
+            config_digest=view.config_digest,
+            sequence=sequence,
+            observed_at=view.block_time,
+            evidence_hash=content_id(evidence),
+            verdicts=tuple(finding.verdict for finding in findings),
+        )
+        try:
+            signature = self._sign(view, report)
+        except Refusal as refusal:
+            # A crash came between signing and keeping the proposal: this sequence is lost, the next one is not.
+            self._log.warning("sequence lost", sequence=sequence, why=str(refusal))
+            lost = Proposal(
+                report=ReportMessage.of(report),
+                signature=SignatureMessage(r="0x" + "0" * 64, vs="0x" + "0" * 64),
+            )
+            self._ballots.keep_proposal(view.config_digest, lost)
+            self._ballots.abandon_proposal(view.config_digest, sequence)
+            return None
+        proposal = Proposal(report=ReportMessage.of(report), signature=SignatureMessage.of(signature))
+        self._store.put(evidence)
+        self._ballots.keep_proposal(view.config_digest, proposal)
+        self._log.info("proposing", sequence=sequence, jobs=[verdict.job_id for verdict in report.verdicts])
+        return proposal
+
+    def _is_spent(self, view: CommitteeView, proposal: Proposal) -> bool:
+        """Too old to be signed, contested, or about jobs that no longer wait."""
+        if view.block_time - proposal.report.observed_at > view.maximum_report_age // 2:
+            return True
+        verdicts = proposal.report.report().verdicts
+        if len(verdicts) > 1 and any((item.escrow, item.job_id) in self._contested for item in verdicts):
+            return True
+        return not any(self._waits(view, verdict) for verdict in verdicts)
+
+    def _gather(self, view: CommitteeView, proposal: Proposal) -> None:
+        report = proposal.report.report()
+        needed = view.quorum(report)
+        signatures = {view.members.index(self._account.address): proposal.signature.signature()}
+        disputed: set[int] = set()
+        for reply in self._peers.propose(proposal):
+            if reply.signature is None:
+                disputed.update(reply.disputed_jobs if reply.code == "disagree" else ())
+                self._log.info("not endorsed", member=reply.member, code=reply.code, why=reply.refusal)
+            elif reply.member not in view.members or view.signer(report, reply.signature) != reply.member:
+                self._log.warning("bad endorsement", member=reply.member, sequence=report.sequence)
+            else:
+                signatures[view.members.index(reply.member)] = reply.signature
+        if len(signatures) < needed:
+            self._contested |= {
+                (item.escrow, item.job_id) for item in report.verdicts if item.job_id in disputed
+            }
+            self._log.info(
+                "waiting for signatures", sequence=report.sequence, have=len(signatures), need=needed
+            )
+            return
+        chosen = sorted(signatures)[:needed]
+        attested = AttestedReport(
+            report=proposal.report,
+            signers=sum(1 << index for index in chosen),
+            signatures=[SignatureMessage.of(signatures[index]) for index in chosen],
+        )
+        self._ballots.keep_attested(view.config_digest, attested)
+        self._log.info("attested", sequence=report.sequence, signers=chosen)
+        self._peers.hand_over(attested)
+
+    # ---------------------------------------------------------------- as a relayer
+    def relay(self) -> None:
+        """Send attested reports whose time has come for this member: the leader at once, the others by rank."""
+        view = self._view
+        if view is None or self._account.address not in view.members:
+            return
+        index = view.members.index(self._account.address)
+        for attested, seen_at in self._ballots.attested_above(view.config_digest, view.latest_sequence):
+            report = attested.report.report()
+            if not any(self._waits(view, verdict) for verdict in report.verdicts):
+                continue
+            rank = self._schedule(view, []).relay_rank(index, report.sequence)
+            if time.time() >= seen_at + rank * self._relay_delay:
+                self._transmit(attested)
+                return
+
+    def _waits(self, view: CommitteeView, verdict: Verdict) -> bool:
+        job = view.submitted.get((verdict.escrow, verdict.job_id))
+        return job is not None and job.commitment == verdict.commitment and job.deadline > view.block_time
+
+    def _schedule(self, view: CommitteeView, waiting_since: Sequence[int]) -> Schedule:
+        return Schedule(
+            members=len(view.members),
+            latest_sequence=view.latest_sequence,
+            waited=view.block_time - min(waiting_since, default=view.block_time),
+            patience=self._patience,
+        )

@@ -1,0 +1,165 @@
+"""One committee member: a judge that re-executes, and a cycle that looks at the chain, leads, endorses and relays.
+
+Judging takes seconds to minutes, the conversation must not wait for it: the judge has a thread of its own and the two share
+only the ballots and the newest view of the chain.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from eth_account.signers.local import LocalAccount
+
+from oracle.judge import Judge
+from oracle.messages import AttestedReport
+from oracle.rounds import CommitteeView, Rounds
+from proofmill.chain import OracleCommittee, TransactionSender
+from proofmill.chain.errors import CallReverted, TransactionReverted
+from proofmill.chain.job_board import BoardView, JobBoard
+from proofmill.chain.types import JobOpening, JobState
+from proofmill.errors import ProofmillError
+from proofmill.health import Health
+from proofmill.logs import Logger
+from proofmill.service import run_until_stopped
+
+
+class ChainWatch:
+    """Reads the committee contract and the board into one `CommitteeView`, all at the same block."""
+
+    def __init__(self, chain_id: int, committee: OracleCommittee, board: JobBoard) -> None:
+        self._chain_id = chain_id
+        self._committee = committee
+        self._board = board
+
+    def look(self) -> CommitteeView:
+        board: BoardView = self._board.refresh()
+        block = board.block_number
+        return CommitteeView(
+            chain_id=self._chain_id,
+            committee=self._committee.address,
+            config_digest=self._committee.config_digest(block=block),
+            members=tuple(self._committee.members(block=block)),
+            faults_tolerated=self._committee.faults_tolerated(block=block),
+            latest_sequence=self._committee.latest_sequence(block=block),
+            maximum_report_age=self._committee.maximum_report_age(block=block),
+            block_time=board.block_time,
+            submitted={
+                (job.escrow, job.id): job
+                for job in board.open
+                if job.state == JobState.SUBMITTED and job.terms.evaluator == self._committee.address
+            },
+        )
+
+
+class Relay:
+    """Sends attested reports to the committee contract."""
+
+    def __init__(
+        self,
+        *,
+        committee: OracleCommittee,
+        sender: TransactionSender,
+        current_view: Callable[[], CommitteeView | None],
+        log: Logger,
+    ) -> None:
+        self._committee = committee
+        self._sender = sender
+        self._current_view = current_view
+        self._log = log
+
+    def __call__(self, attested: AttestedReport) -> None:
+        view = self._current_view()
+        report = attested.report.report()
+        openings: list[JobOpening] = []
+        for verdict in report.verdicts:
+            job = None if view is None else view.submitted.get((verdict.escrow, verdict.job_id))
+            if job is None or job.deliverable is None:
+                # One of the jobs was settled meanwhile: the rest goes into a later report.
+                self._log.info("cannot open verdict", job=verdict.job_id, sequence=report.sequence)
+                return
+            openings.append(JobOpening(terms=job.terms, deliverable=job.deliverable))
+        call = self._committee.transmit(
+            report, openings, attested.signers, [item.signature() for item in attested.signatures]
+        )
+        intent = f"transmit/0x{report.config_digest.hex()}/{report.sequence}"
+        try:
+            self._sender.send(intent, call)
+        except (CallReverted, TransactionReverted) as error:
+            self._log.info("relayed by someone else", sequence=report.sequence, why=str(error))
+            return
+        self._log.info(
+            "transmitted", sequence=report.sequence, jobs=[item.job_id for item in report.verdicts]
+        )
+
+
+class Oracle:
+    """The two loops of one member."""
+
+    def __init__(
+        self,
+        *,
+        account: LocalAccount,
+        watch: ChainWatch,
+        judge: Judge,
+        rounds: Rounds,
+        health: Health,
+        poll_interval: float,
+        log: Logger,
+    ) -> None:
+        self._address = account.address
+        self._watch = watch
+        self._judge = judge
+        self._rounds = rounds
+        self._health = health
+        self._poll_interval = poll_interval
+        self._log = log
+        self._stopping = threading.Event()
+        self.view: CommitteeView | None = None
+
+    def stop(self) -> None:
+        """Ask `run` to return after the step it is in."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Judge and converse until `stop`. A bug in either loop ends both."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge") as pool:
+            judging = pool.submit(self._judge_until_stopped)
+            judging.add_done_callback(lambda _: self._stopping.set())
+            try:
+                run_until_stopped(
+                    self.step, stopping=self._stopping, poll_interval=self._poll_interval, log=self._log
+                )
+            finally:
+                self._stopping.set()
+            judging.result()
+
+    def step(self) -> None:
+        """One turn of the conversation."""
+        view = self._watch.look()
+        self.view = view
+        self._rounds.observe(view)
+        self._rounds.lead()
+        self._rounds.relay()
+        self._health.cycle_done(
+            member=self._address in view.members,
+            latest_sequence=view.latest_sequence,
+            waiting_jobs=len(view.submitted),
+        )
+
+    def judge_once(self) -> None:
+        """Consider every job that waits for a verdict in the newest view."""
+        view = self.view
+        if view is None:
+            return
+        for job in sorted(view.submitted.values(), key=lambda item: (item.submitted_at, item.id)):
+            if self._stopping.is_set():
+                return
+            self._judge.consider(job)
+
+    def _judge_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.judge_once()
+            except ProofmillError as error:
+                self._log.warning("judging failed", error=str(error), remedy=error.remedy)
+            self._stopping.wait(min(1.0, self._poll_interval))

@@ -1,0 +1,38 @@
+"""The ``proofmill`` command line. Results go to standard output, progress to standard error.
+
+Commands are loaded when they are used: ``proofmill --help`` imports neither torch nor web3.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from proofmill import __version__
+
+_COMMANDS = {
+    "demo": ("proofmill.cli.demo", "demo"),
+    "devnet": ("proofmill.cli.devnet", "devnet"),
+    "embed": ("proofmill.cli.embed", "embed"),
+    "job": ("proofmill.cli.job", "job"),
+    "keystore": ("proofmill.cli.keystore", "keystore"),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_LazyGroup)
+@click.version_option(__version__, prog_name="proofmill")
+def main() -> None:
+    """Neural-network inference in exact integers, paid through and checked by contracts."""

@@ -1,0 +1,43 @@
+"""Command-line values with units: amounts of MILL, model ids."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+import click
+
+from proofmill.chain.history import TOKEN_UNIT
+
+
+class AmountType(click.ParamType):
+    """A positive decimal number of MILL, exact to 18 places; the value is in smallest units."""
+
+    name = "MILL"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            units = Decimal(str(value)) * TOKEN_UNIT
+        except InvalidOperation:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        if not units.is_finite() or units <= 0 or units != units.to_integral_value():
+            self.fail(f"{value!r} is not a positive amount with at most 18 decimals", param, ctx)
+        return int(units)
+
+
+class ModelIdType(click.ParamType):
+    """32 bytes in hex, with or without 0x."""
+
+    name = "MODEL_ID"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            model_id = bytes.fromhex(str(value).removeprefix("0x"))
+        except ValueError:
+            model_id = b""
+        if len(model_id) != 32:
+            self.fail(f"{value!r} is not a model id: 64 hex digits are expected", param, ctx)
+        return model_id

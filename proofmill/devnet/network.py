@@ -1,0 +1,272 @@
+"""A whole Proofmill network on this machine: a chain, the contracts, funded accounts, oracles and workers as processes.
+
+Everything lies in one directory: keystores, settings, journals, blobs, logs. The settings files are what an operator would
+write, so a look at them shows how a real network is configured.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from eth_account.signers.local import LocalAccount
+from web3 import Web3
+
+from proofmill.chain import (
+    ContractCall,
+    Deployment,
+    Journal,
+    SenderPolicy,
+    TransactionSender,
+    create_keystore,
+    open_database,
+)
+from proofmill.client import MILL, ClientSettings
+from proofmill.deploy import DeployParameters, deploy_suite
+from proofmill.devnet.anvil import Anvil
+from proofmill.devnet.node_process import NodeProcess
+from proofmill.errors import ProofmillError
+
+MARKER = "proofmill-devnet"
+# The keys of a local chain protect nothing; a real keystore uses 2^18.
+KEYSTORE_ITERATIONS = 1 << 10
+
+
+class DirectoryInUse(ProofmillError):
+    """The directory holds something else than an earlier local network."""
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """A worker of the network: its name, the module that runs it, and what it has at stake."""
+
+    name: str
+    module: str = "worker"
+    stake: int = 100 * MILL
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """What to start. Four oracles tolerate one that lies or sleeps."""
+
+    faults_tolerated: int = 1
+    workers: tuple[WorkerSpec, ...] = (WorkerSpec("worker"),)
+    block_time: int | None = 1
+    requester_balance: int = 1_000 * MILL
+    poll_interval: float = 0.5
+    patience: float = 15.0
+    relay_delay: float = 5.0
+    rpc_port: int = 0
+
+    @property
+    def oracle_count(self) -> int:
+        return 3 * self.faults_tolerated + 1
+
+
+@dataclass
+class Devnet:
+    """A running network; a context manager. `watch` is told each step in words."""
+
+    directory: Path
+    plan: NetworkPlan = field(default_factory=NetworkPlan)
+    watch: Callable[[str], None] = field(default=lambda _: None)
+
+    def __post_init__(self) -> None:
+        self.directory = self.directory.resolve()
+        self.anvil = Anvil(
+            port=self.plan.rpc_port,
+            block_time=self.plan.block_time,
+            log_file=self.directory / "logs" / "anvil.log",
+        )
+        self.accounts: dict[str, LocalAccount] = {}
+        self.nodes: dict[str, NodeProcess] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    # ---------------------------------------------------------------- what others ask
+    @property
+    def web3(self) -> Web3:
+        return self.anvil.web3
+
+    def address(self, role: str) -> str:
+        """The address of a role: requester, deployer, a worker's name, oracle-0, …"""
+        return str(self.accounts[role].address)
+
+    def client_settings(self) -> ClientSettings:
+        """Settings of the requester, also written to ``client.toml`` for the command line."""
+        return ClientSettings.load(self.directory / "client.toml")
+
+    @property
+    def deployment_path(self) -> Path:
+        return self.directory / "deployment.json"
+
+    # ---------------------------------------------------------------- start
+    def _start(self) -> None:
+        self._prepare_directory()
+        self._stack.enter_context(self.anvil)
+        self.watch(f"local chain {self.anvil.chain_id} runs at {self.anvil.rpc_url}")
+        self._create_accounts()
+        self.deployment = self._deploy()
+        self.watch("contracts are deployed, the committee is configured, stake is deposited")
+        self._write_settings()
+        self._start_nodes()
+        self.watch(
+            f"{self.plan.oracle_count} oracles and {len(self.plan.workers)} workers run as processes of their own"
+        )
+
+    def _prepare_directory(self) -> None:
+        marker = self.directory / MARKER
+        if self.directory.exists() and any(self.directory.iterdir()):
+            if not marker.exists():
+                raise DirectoryInUse(
+                    f"{self.directory} is not empty and no earlier local network",
+                    remedy="Name an empty or new directory with --directory.",
+                )
+            shutil.rmtree(self.directory)
+        for part in ("keystores", "logs", "data"):
+            (self.directory / part).mkdir(parents=True, exist_ok=True)
+        marker.write_text("Made by proofmill; removed and made anew at each start.\n", encoding="utf-8")
+
+    def _create_accounts(self) -> None:
+        password = self.directory / "keystores" / "password"
+        password.write_text(secrets.token_urlsafe(24) + "\n", encoding="utf-8")
+        password.chmod(0o600)
+        self._oracles = [f"oracle-{index}" for index in range(self.plan.oracle_count)]
+        for role in ("deployer", "requester", *self._oracles, *(worker.name for worker in self.plan.workers)):
+            path = self.directory / "keystores" / f"{role}.json"
+            self.accounts[role] = create_keystore(path, password, iterations=KEYSTORE_ITERATIONS)
+            self.anvil.fund(self.address(role))
+
+    def _deploy(self) -> Deployment:
+        database = open_database(self.directory / "data" / "deployer.db")
+        policy = SenderPolicy(poll_interval=0.1)
+        with TransactionSender(
+            self.web3, self.accounts["deployer"], Journal(database), policy=policy
+        ) as sender:
+            parameters = DeployParameters(
+                members=[self.address(role) for role in self._oracles],
+                faults_tolerated=self.plan.faults_tolerated,
+            )
+            deployment = deploy_suite(self.web3, sender, parameters=parameters)
+            sender.send_many(self._endowments(deployment))
+        database.dispose()
+        deployment.save(self.deployment_path)
+        return deployment
+
+    def _endowments(self, deployment: Deployment) -> Sequence[tuple[str, ContractCall]]:
+        suite = deployment.connect(self.web3)
+        total_stake = sum(worker.stake for worker in self.plan.workers)
+        return [
+            (
+                "endow requester",
+                suite.mill_token.transfer(self.address("requester"), self.plan.requester_balance),
+            ),
+            ("approve stakes", suite.mill_token.approve(suite.staking.address, total_stake)),
+            *(
+                (f"stake {worker.name}", suite.staking.stake_for(self.address(worker.name), worker.stake))
+                for worker in self.plan.workers
+            ),
+        ]
+
+    # ---------------------------------------------------------------- nodes
+    def _write_settings(self) -> None:
+        roles = [*self._oracles, *(worker.name for worker in self.plan.workers)]
+        ports = dict(zip(roles, _free_ports(len(roles)), strict=True))
+        urls = {role: f"http://127.0.0.1:{port}" for role, port in ports.items()}
+        oracle_urls = {self.address(role): urls[role] for role in self._oracles}
+        for role in self._oracles:
+            values = {
+                **self._common(role),
+                "listen_port": ports[role],
+                "patience": self.plan.patience,
+                "relay_delay": self.plan.relay_delay,
+                "peers": {
+                    address: url for address, url in oracle_urls.items() if address != self.address(role)
+                },
+            }
+            self._add_node(role, "oracle", values, urls[role])
+        for worker in self.plan.workers:
+            values = {
+                **self._common(worker.name),
+                "listen_port": ports[worker.name],
+                "peers": list(oracle_urls.values()),
+            }
+            self._add_node(worker.name, worker.module, values, urls[worker.name])
+        client = self._chain("requester") | {
+            "nodes": list(oracle_urls.values()),
+            "poll_interval": self.plan.poll_interval,
+        }
+        (self.directory / "client.toml").write_text(_toml(client), encoding="utf-8")
+
+    def _chain(self, role: str) -> dict[str, object]:
+        return {
+            "rpc_url": self.anvil.rpc_url,
+            "deployment": "deployment.json",
+            "keystore": f"keystores/{role}.json",
+            "password_file": "keystores/password",
+            "data_directory": f"data/{role}",
+        }
+
+    def _common(self, role: str) -> dict[str, object]:
+        return self._chain(role) | {"poll_interval": self.plan.poll_interval, "torch_threads": 1}
+
+    def _add_node(self, role: str, module: str, values: Mapping[str, object], url: str) -> None:
+        config = self.directory / f"{role}.toml"
+        config.write_text(_toml(values), encoding="utf-8")
+        self.nodes[role] = NodeProcess(role, module, config, url, self.directory / "logs" / f"{role}.log")
+
+    def _start_nodes(self) -> None:
+        for node in self.nodes.values():
+            node.start()
+            self._stack.callback(node.stop)
+        # All are asked to end before the first is waited for: they go down side by side.
+        self._stack.callback(self._signal_nodes)
+        for node in self.nodes.values():
+            node.wait_until_ready()
+
+    def _signal_nodes(self) -> None:
+        for node in self.nodes.values():
+            if node.process is not None and node.process.poll() is None:
+                node.process.terminate()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports free at this moment, all held at once so that they differ."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(server.getsockname()[1]) for server in held]
+    for server in held:
+        server.close()
+    return ports
+
+
+def _toml(values: Mapping[str, object]) -> str:
+    """Flat settings as TOML: JSON's strings, numbers and lists are TOML's, a mapping becomes a table at the end."""
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables]
+    for name, table in tables.items():
+        lines += [
+            "",
+            f"[{name}]",
+            *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items()),
+        ]
+    return "\n".join(lines) + "\n"

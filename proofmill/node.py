@@ -1,0 +1,111 @@
+"""What worker and oracle have in common: a key, a chain, a database, a store, an address to listen on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+from sqlalchemy import Engine
+from starlette.types import ASGIApp
+from web3 import Web3
+
+from proofmill.chain import (
+    Deployment,
+    Journal,
+    SenderPolicy,
+    Suite,
+    TransactionSender,
+    connect,
+    load_keystore,
+    open_database,
+)
+from proofmill.chain.job_board import JobBoard
+from proofmill.health import Health
+from proofmill.logs import Logger, configure_logs, get_logger
+from proofmill.settings import NodeSettings
+from proofmill.store import DirectoryStore, ServiceServer
+
+# A node that has not finished a cycle for this many poll intervals is not ready.
+STALE_AFTER_INTERVALS = 30
+
+
+@dataclass(frozen=True)
+class Node:
+    """An opened node; made by `open`, closed at the end of its `with` block."""
+
+    settings: NodeSettings
+    log: Logger
+    account: LocalAccount
+    web3: Web3
+    deployment: Deployment
+    suite: Suite
+    database: Engine
+    store: DirectoryStore
+    sender: TransactionSender
+    board: JobBoard
+    health: Health
+
+    @classmethod
+    @contextmanager
+    def open(cls, settings: NodeSettings, *, role: str) -> Iterator[Node]:
+        """Connect, unlock the key, open the journal and finish what a crash interrupted.
+
+        Raises:
+            ProofmillError: a setting points nowhere, the chain is another one, or another process holds the key.
+        """
+        configure_logs(level=settings.log_level, log_format=settings.log_format)
+        with ExitStack() as stack:
+            account = load_keystore(settings.keystore, settings.password_file)
+            log = get_logger(role=role, address=account.address)
+            deployment = Deployment.load(settings.deployment)
+            web3 = connect(settings.rpc_url, expected_chain_id=deployment.chain_id)
+            deployment.verify(web3)
+            suite = deployment.connect(web3)
+            database = open_database(settings.data_directory / f"{role}.db")
+            stack.callback(database.dispose)
+            policy = SenderPolicy(confirmations=settings.confirmations, patience=settings.fee_patience)
+            sender = stack.enter_context(TransactionSender(web3, account, Journal(database), policy=policy))
+            sender.resume()
+            _limit_threads(settings.torch_threads)
+            yield cls(
+                settings=settings,
+                log=log,
+                account=account,
+                web3=web3,
+                deployment=deployment,
+                suite=suite,
+                database=database,
+                store=DirectoryStore(settings.data_directory / "blobs", quota_bytes=settings.quota_bytes),
+                sender=sender,
+                board=JobBoard(
+                    web3,
+                    suite.job_escrow,
+                    database,
+                    start_block=deployment.deployed_block,
+                    confirmations=settings.confirmations,
+                ),
+                health=Health(
+                    role=role,
+                    address=account.address,
+                    stale_after=max(60.0, STALE_AFTER_INTERVALS * settings.poll_interval),
+                ),
+            )
+
+    @contextmanager
+    def serve(self, application: ASGIApp) -> Iterator[None]:
+        """Serve `application` on the configured address and say where."""
+        server = ServiceServer(application, host=self.settings.listen_host, port=self.settings.listen_port)
+        with server:
+            self.log.info("ready", url=server.url, chain_id=self.deployment.chain_id)
+            yield
+        self.log.info("stopped")
+
+
+def _limit_threads(threads: int) -> None:
+    """Several nodes on one machine share its cores: leave torch no more than its part."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
