@@ -1,0 +1,200 @@
+"""A committee of real members in one process: real keys, real databases, messages passed by direct call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress
+
+from oracle.ballots import Ballots
+from oracle.evidence import Finding
+from oracle.messages import AttestedReport, Proposal
+from oracle.peers import Reply
+from oracle.rounds import CommitteeView, Refusal, Rounds
+from proofmill.chain import open_database
+from proofmill.chain.job_board import TrackedJob
+from proofmill.chain.typed_data import commitment
+from proofmill.chain.types import JobState, JobTerms, Outcome, Verdict, address
+from proofmill.logs import get_logger
+from proofmill.store import DirectoryStore, content_id
+
+CHAIN_ID = 31337
+NOW = 1_800_000_000
+EVALUATION_WINDOW = 1_200
+ESCROW = address("0x" + "e5" * 20)
+COMMITTEE = address("0x" + "c0" * 20)
+WORKER = address("0x" + "a1" * 20)
+CONFIG_DIGEST = b"\x00\x01" + bytes(30)
+
+
+def account(index: int) -> LocalAccount:
+    """The key of a member; fixed, so that a failure can be repeated."""
+    key: LocalAccount = Account.from_key((index + 1).to_bytes(32, "big"))
+    return key
+
+
+@dataclass
+class DirectPeers:
+    """`oracle.peers.Peers` without HTTP: the other members are called, those in `asleep` are not reached."""
+
+    own: ChecksumAddress
+    members: dict[ChecksumAddress, Member]
+    asleep: set[ChecksumAddress] = field(default_factory=set)
+
+    def propose(self, proposal: Proposal) -> Iterator[Reply]:
+        for address_, member in self.members.items():
+            if address_ == self.own:
+                continue
+            if address_ in self.asleep:
+                yield Reply(address_, None, refusal="asleep", code="unreachable")
+                continue
+            try:
+                endorsement = member.rounds.endorse(proposal)
+                yield Reply(address_, endorsement.signature.signature())
+            except Refusal as refusal:
+                yield Reply(address_, None, refusal=str(refusal), code=refusal.code, disputed_jobs=refusal.jobs)
+
+    def hand_over(self, attested: AttestedReport) -> None:
+        for address_, member in self.members.items():
+            if address_ != self.own and address_ not in self.asleep:
+                member.rounds.accept_attested(attested)
+
+
+@dataclass
+class Member:
+    """One member with everything it owns; `transmitted` is what it would have sent to the chain."""
+
+    account: LocalAccount
+    ballots: Ballots
+    rounds: Rounds
+    peers: DirectPeers
+    transmitted: list[AttestedReport]
+
+    def finds(self, job: TrackedJob, outcome: Outcome = Outcome.COMPLETE) -> None:
+        """Record a verdict as the judge would."""
+        assert job.deliverable is not None
+        computed = job.deliverable if outcome is Outcome.COMPLETE else content_id(b"the right answer")
+        self.ballots.record_finding(
+            Finding(
+                verdict=Verdict(job.escrow, job.id, job.commitment, outcome, computed),
+                model_id=job.terms.model_id,
+                input_root=job.terms.input_root,
+                claimed=job.deliverable,
+                computed=computed,
+            )
+        )
+
+
+@dataclass
+class Committee:
+    """Four members, f = 1, and the view of the chain that they share."""
+
+    members: list[Member]
+    view: CommitteeView
+
+    def sees(self, *jobs: TrackedJob, **changes: object) -> None:
+        """Show all members the same chain."""
+        self.view = replace(self.view, submitted={(job.escrow, job.id): job for job in jobs}, **changes)  # type: ignore[arg-type]
+        for member in self.members:
+            member.rounds.observe(self.view)
+
+    def later(self, seconds: int, **changes: object) -> None:
+        """The same jobs, `seconds` further on."""
+        self.sees(*self.view.submitted.values(), block_time=self.view.block_time + seconds, **changes)
+
+    def leader_of(self, sequence: int) -> Member:
+        return self.members[sequence % len(self.members)]
+
+    def others(self, member: Member) -> list[Member]:
+        return [other for other in self.members if other is not member]
+
+
+@pytest.fixture
+def committee(tmp_path: Path) -> Committee:
+    return build_committee(tmp_path)
+
+
+def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: float = 6.0) -> Committee:
+    by_address: dict[ChecksumAddress, Member] = {}
+    for index in range(4):
+        key = account(index)
+        transmitted: list[AttestedReport] = []
+        ballots = Ballots(open_database(directory / f"{index}.db"))
+        peers = DirectPeers(key.address, by_address)
+        rounds = Rounds(
+            account=key,
+            ballots=ballots,
+            peers=peers,  # type: ignore[arg-type]  # the same two methods
+            store=DirectoryStore(directory / f"blobs-{index}"),
+            transmit=transmitted.append,
+            patience=patience,
+            relay_delay=relay_delay,
+            log=get_logger(),
+        )
+        by_address[key.address] = Member(key, ballots, rounds, peers, transmitted)
+    view = CommitteeView(
+        chain_id=CHAIN_ID,
+        committee=COMMITTEE,
+        config_digest=CONFIG_DIGEST,
+        members=tuple(by_address),
+        faults_tolerated=1,
+        latest_sequence=0,
+        maximum_report_age=3_600,
+        block_time=NOW,
+        submitted={},
+    )
+    committee = Committee(list(by_address.values()), view)
+    committee.sees()
+    return committee
+
+
+@pytest.fixture
+def submitted_job() -> Callable[..., TrackedJob]:
+    """A factory of jobs that wait for a verdict."""
+
+    def build(job_id: int = 1, *, submitted_at: int = NOW, answer: bytes = b"an answer") -> TrackedJob:
+        terms = JobTerms(
+            requester=address("0x" + "b2" * 20),
+            provider=WORKER,
+            evaluator=COMMITTEE,
+            model_id=content_id(b"a manifest"),
+            input_root=content_id(b"a request"),
+            price=10,
+            bond=25,
+            late_penalty=1,
+            claim_deadline=NOW + 300,
+            submit_window=600,
+            evaluation_window=EVALUATION_WINDOW,
+        )
+        deliverable = content_id(answer)
+        return TrackedJob(
+            id=job_id,
+            escrow=ESCROW,
+            terms=terms,
+            state=JobState.SUBMITTED,
+            provider=WORKER,
+            deadline=submitted_at + EVALUATION_WINDOW,
+            commitment=commitment(terms, deliverable),
+            posted_block=1,
+            deliverable=deliverable,
+        )
+
+    return build
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Set the wall clock that relay delays are counted by."""
+    start = time.time()
+
+    def advance(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: start + seconds)
+
+    advance(0)
+    return advance

@@ -1,0 +1,116 @@
+"""Re-execution by a member: what becomes a verdict, what is left open, and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from oracle.ballots import Ballots
+from oracle.judge import Judge
+from proofmill.chain import open_database
+from proofmill.chain.job_board import TrackedJob
+from proofmill.chain.types import Outcome
+from proofmill.jobs import InvalidRequest, UnknownModel
+from proofmill.jobs.engine import Progress
+from proofmill.logs import get_logger
+from proofmill.store import BlobFetcher, DirectoryStore, content_id
+
+REQUEST = b"a request"
+MODEL = content_id(b"a manifest")
+
+
+@dataclass
+class ReversingEngine:
+    """An exact engine small enough to see through: the answer is the request backwards."""
+
+    runs: list[bytes] = field(default_factory=list)
+
+    def model_ids(self) -> frozenset[bytes]:
+        return frozenset({MODEL})
+
+    def validate(self, model_id: bytes, request: bytes) -> object:
+        if model_id != MODEL:
+            raise UnknownModel("another model", remedy="ask for mine")
+        if request.startswith(b"!"):
+            raise InvalidRequest("malformed", remedy="send another")
+        return request
+
+    def execute(self, model_id: bytes, request: bytes, progress: Progress | None = None) -> bytes:
+        self.validate(model_id, request)
+        self.runs.append(request)
+        return request[::-1]
+
+
+@dataclass
+class Bench:
+    judge: Judge
+    engine: ReversingEngine
+    store: DirectoryStore
+    ballots: Ballots
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    store = DirectoryStore(tmp_path / "blobs")
+    engine = ReversingEngine()
+    ballots = Ballots(open_database(tmp_path / "oracle.db"))
+    judge = Judge(engine=engine, fetcher=BlobFetcher(store), store=store, ballots=ballots, log=get_logger())
+    return Bench(judge, engine, store, ballots)
+
+
+def asking(job: TrackedJob, request: bytes) -> TrackedJob:
+    return replace(job, terms=replace(job.terms, input_root=content_id(request)))
+
+
+def test_consider__right_answer__complete_and_the_answer_is_served(
+    bench: Bench, submitted_job: Callable[..., TrackedJob]
+) -> None:
+    bench.store.put(REQUEST)
+    job = asking(submitted_job(answer=REQUEST[::-1]), REQUEST)
+    finding = bench.judge.consider(job)
+    assert finding is not None
+    assert finding.verdict.outcome is Outcome.COMPLETE
+    assert bench.store.get(content_id(REQUEST[::-1])) == REQUEST[::-1]
+
+
+def test_consider__answer_wrong_in_one_bit__reject_with_the_right_hash(
+    bench: Bench, submitted_job: Callable[..., TrackedJob]
+) -> None:
+    bench.store.put(REQUEST)
+    wrong = bytearray(REQUEST[::-1])
+    wrong[0] ^= 1
+    finding = bench.judge.consider(asking(submitted_job(answer=bytes(wrong)), REQUEST))
+    assert finding is not None
+    assert finding.verdict.outcome is Outcome.REJECT
+    assert finding.verdict.reason == content_id(REQUEST[::-1])
+
+
+def test_consider__judged_before__does_not_run_again(
+    bench: Bench, submitted_job: Callable[..., TrackedJob]
+) -> None:
+    bench.store.put(REQUEST)
+    job = asking(submitted_job(), REQUEST)
+    assert bench.judge.consider(job) == bench.judge.consider(job)
+    assert len(bench.engine.runs) == 1
+
+
+@pytest.mark.parametrize("request_blob", [b"!malformed", None])
+def test_consider__malformed_or_missing_request__no_verdict_and_not_asked_at_every_turn(
+    bench: Bench, submitted_job: Callable[..., TrackedJob], request_blob: bytes | None
+) -> None:
+    if request_blob is not None:
+        bench.store.put(request_blob)
+    job = asking(submitted_job(), request_blob or b"nobody has this")
+    assert bench.judge.consider(job) is None
+    assert bench.ballots.finding(job.escrow, job.id, job.commitment) is None
+    bench.store.put(b"nobody has this")
+    assert bench.judge.consider(job) is None  # not due yet
+    assert bench.engine.runs == []
+
+
+def test_consider__unknown_model__no_verdict(bench: Bench, submitted_job: Callable[..., TrackedJob]) -> None:
+    bench.store.put(REQUEST)
+    job = asking(submitted_job(), REQUEST)
+    job = replace(job, terms=replace(job.terms, model_id=bytes(32)))
+    assert bench.judge.consider(job) is None
