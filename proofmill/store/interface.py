@@ -1,0 +1,23 @@
+"""What every blob store offers, whatever keeps the bytes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+DEFAULT_MAXIMUM_BLOB_BYTES = 16 * 1024 * 1024
+
+
+class BlobStore(Protocol):
+    """Bytes by their sha2-256. Blobs never change, so every operation may be repeated."""
+
+    def put(self, data: bytes, *, pinned: bool = True) -> bytes:
+        """Keep ``data`` and return its digest; only unpinned blobs make room for others. StoreFull."""
+        ...
+
+    def get(self, digest: bytes) -> bytes:
+        """Return the blob, verified against its digest. BlobNotFound, CorruptBlob."""
+        ...
+
+    def has(self, digest: bytes) -> bool:
+        """Say whether the blob is present; its bytes are only verified by ``get``."""
+        ...
