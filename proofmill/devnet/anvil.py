@@ -70,7 +70,7 @@ def find_anvil() -> Path:
 
 
 class Anvil:
-    """One anvil process. A context manager; it also dies with the thread that started it, however that ends."""
+    """One anvil process, a context manager. It dies with the thread that started it, however that ends."""
 
     def __init__(
         self,
