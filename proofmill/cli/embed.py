@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 import numpy as np
+from eth_typing import ChecksumAddress
 
 from proofmill.chain.history import format_amount
-from proofmill.cli.amounts import AmountType, ModelIdType
+from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.cli.console import StepPrinter, json_option, print_json, progress_console, result_console
 from proofmill.cli.documents import read_sentences
 from proofmill.cli.failures import report_failures
 from proofmill.cli.settings_option import settings_option
+from proofmill.cli.values import AddressType, AmountType, ModelIdType
 from proofmill.client import MILL, Client, ClientSettings, EmbeddingResult, Terms
 from proofmill.errors import ProofmillError
 from proofmill.store import to_cid
@@ -39,6 +41,12 @@ class UnwritableOutput(ProofmillError):
     show_default="25",
     help="What the worker puts at risk, in MILL.",
 )
+@click.option(
+    "--worker",
+    type=AddressType(),
+    default=EMPTY_ADDRESS,
+    help="The only worker that may take it; default: any.",
+)
 @click.option("--model", type=ModelIdType(), help="Model id; default: MiniLM E16.")
 @click.option(
     "--claim-window",
@@ -46,6 +54,13 @@ class UnwritableOutput(ProofmillError):
     default=300,
     show_default=True,
     help="Seconds for a worker to claim.",
+)
+@click.option(
+    "--submit-window",
+    type=click.IntRange(1),
+    default=600,
+    show_default=True,
+    help="Seconds for the worker to answer.",
 )
 @json_option
 @settings_option
@@ -55,8 +70,10 @@ def embed(
     out: Path,
     price: int,
     bond: int,
+    worker: ChecksumAddress,
     model: bytes | None,
     claim_window: int,
+    submit_window: int,
     as_json: bool,
     settings: ClientSettings,
 ) -> None:
@@ -66,7 +83,13 @@ def embed(
     console = progress_console()
     console.print(f"{len(sentences)} sentences in {file}")
     with Client.open(settings, watch=StepPrinter(console)) as client:
-        terms = Terms(price=price, bond=bond, claim_window=claim_window)
+        terms = Terms(
+            price=price,
+            bond=bond,
+            claim_window=claim_window,
+            submit_window=submit_window,
+            provider=worker,
+        )
         result = client.embed(sentences, model_id=model, terms=terms)
     save_embeddings(out, result, sentences)
     summary = {

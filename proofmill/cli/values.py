@@ -1,10 +1,12 @@
-"""Command-line values with units: amounts of MILL, model ids."""
+"""Command-line values that are more than text: amounts of MILL, model ids, addresses."""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
 import click
+from eth_typing import ChecksumAddress
+from eth_utils.address import is_address, to_checksum_address
 
 from proofmill.chain.history import TOKEN_UNIT
 
@@ -41,3 +43,21 @@ class ModelIdType(click.ParamType):
         if len(model_id) != 32:
             self.fail(f"{value!r} is not a model id: 64 hex digits are expected", param, ctx)
         return model_id
+
+
+class AddressType(click.ParamType):
+    """An account; a mixed-case spelling must have the right checksum (EIP-55)."""
+
+    name = "ADDRESS"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ChecksumAddress:
+        text = str(value)
+        if not is_address(text):
+            self.fail(
+                f"{value!r} is not an address: 0x and 40 hex digits with a right checksum are expected",
+                param,
+                ctx,
+            )
+        return to_checksum_address(text)

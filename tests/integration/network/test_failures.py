@@ -1,0 +1,156 @@
+"""What happens to the client's money when somebody fails, with processes that really die."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from proofmill.chain import JobState
+from proofmill.chain.types import address
+from proofmill.cli import main
+from proofmill.client import Client, JobFailed, Progress, Terms
+from proofmill.devnet.network import Devnet
+from tests.integration.network.conftest import wait_for, write_document
+
+SENTENCES = ["The tide comes in twice a day.", "A lighthouse marks the entrance of the bay."]
+
+
+def wallet(client: Client) -> int:
+    return client.suite.mill_token.balance_of(client.account.address)
+
+
+def terms_for(devnet: Devnet, worker: str) -> Terms:
+    return replace(Terms(), provider=address(devnet.address(worker)))
+
+
+def test_embed__command_line__writes_the_answer_and_job_show_tells_its_story(
+    devnet: Devnet, tmp_path: Path
+) -> None:
+    document = write_document(tmp_path / "text.txt", *SENTENCES)
+    out = tmp_path / "out.npz"
+    config = str(devnet.directory / "client.toml")
+    run = CliRunner(mix_stderr=False).invoke(
+        main,
+        ["embed", str(document), "--out", str(out), "--config", config, "--json"]
+        + ["--worker", devnet.address("worker")],
+    )
+    assert run.exit_code == 0, run.stderr
+    summary = json.loads(run.stdout)
+    assert summary["sentences"] == 2
+    assert np.load(out)["embeddings"].shape == (2, 384)
+    shown = CliRunner(mix_stderr=False).invoke(
+        main, ["job", "show", str(summary["job"]), "--config", config, "--json"]
+    )
+    assert shown.exit_code == 0, shown.stderr
+    story = json.loads(shown.stdout)
+    assert (story["state"], story["answer"]) == ("completed", summary["answer"])
+    assert [step["call"] for step in story["history"]][-1] == "OracleCommittee.transmit"
+    fetched = tmp_path / "again.npz"
+    again = CliRunner(mix_stderr=False).invoke(
+        main, ["job", "fetch", str(summary["job"]), "--out", str(fetched), "--config", config]
+    )
+    assert again.exit_code == 0, again.stderr
+    np.testing.assert_array_equal(np.load(fetched)["quantized"], np.load(out)["quantized"])
+
+
+def test_embed__model_that_nobody_serves__money_comes_back_with_a_remedy(
+    devnet: Devnet, tmp_path: Path
+) -> None:
+    document = write_document(tmp_path / "text.txt", *SENTENCES)
+    config = str(devnet.directory / "client.toml")
+    with Client.open(devnet.client_settings()) as client:
+        before = wallet(client)
+    run = CliRunner(mix_stderr=False).invoke(
+        main,
+        ["embed", str(document), "--out", str(tmp_path / "out.npz"), "--config", config]
+        + ["--model", "ab" * 32, "--claim-window", "5"],
+    )
+    assert run.exit_code == 1
+    assert "no worker claimed it in time; 10 MILL are back" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out.npz").exists()
+    with Client.open(devnet.client_settings()) as client:
+        assert wallet(client) == before
+
+
+def test_cancel__before_a_claim__money_comes_back(devnet: Devnet, client: Client) -> None:
+    before = wallet(client)
+    request = replace(client.build_request(SENTENCES), model_id=bytes([1]) * 32)
+    posted = client.post(request, Terms())
+    assert wallet(client) == before - Terms().price
+    client.cancel(client.suite.job_escrow.job(posted.id))
+    assert wallet(client) == before
+    with pytest.raises(JobFailed, match="was cancelled"):
+        client.wait(posted.id)
+
+
+def test_job_show__number_never_used__says_so(devnet: Devnet) -> None:
+    config = str(devnet.directory / "client.toml")
+    run = CliRunner(mix_stderr=False).invoke(main, ["job", "show", "999999", "--config", config])
+    assert run.exit_code == 1
+    assert "has no job 999999" in run.stderr
+
+
+def test_wait__worker_lies_by_one_unit__rejected_and_compensated(devnet: Devnet, client: Client) -> None:
+    before = wallet(client)
+    stake = client.suite.staking.slashable(devnet.address("lying-worker"))
+    with pytest.raises(JobFailed, match="found the answer of"):
+        client.embed(SENTENCES, terms=terms_for(devnet, "lying-worker"))
+    assert wallet(client) == before + Terms().price
+    assert client.suite.staking.slashable(devnet.address("lying-worker")) == stake - Terms().bond
+
+
+def test_worker__killed_after_its_claim__finishes_the_job_when_it_is_back(
+    devnet: Devnet, client: Client, restart: Callable[[str], None]
+) -> None:
+    before = wallet(client)
+    request = client.build_request(SENTENCES * 40)  # long enough to be in the middle of it
+    posted = client.post(request, terms_for(devnet, "worker"))
+    wait_for(lambda: client.suite.job_escrow.job(posted.id).is_claimed, what="the claim")
+    devnet.nodes["worker"].kill()
+    restart("worker")
+    job = client.wait(posted.id)
+    assert job.state == JobState.COMPLETED
+    assert len(client.collect(job).quantized) == 80
+    assert wallet(client) == before - Terms().price
+
+
+def test_committee__one_member_dead__answers_are_accepted_and_lies_rejected(
+    devnet: Devnet, client: Client, restart: Callable[[str], None]
+) -> None:
+    """The dead member is the leader of the next sequence: the hardest one to lose."""
+    sequence = client.suite.oracle_committee.latest_sequence() + 1
+    members = client.suite.oracle_committee.members()
+    leader = members[sequence % len(members)]
+    [name] = [role for role in devnet.nodes if role.startswith("oracle") and devnet.address(role) == leader]
+    devnet.nodes[name].kill()
+    assert client.embed(SENTENCES, terms=terms_for(devnet, "worker")).job.state == JobState.COMPLETED
+    with pytest.raises(JobFailed, match="found the answer of"):
+        client.embed(SENTENCES, terms=terms_for(devnet, "lying-worker"))
+
+
+def test_worker__vanishes_after_its_claim__client_gets_price_and_late_penalty(
+    devnet: Devnet, client: Client, steps: list[Progress]
+) -> None:
+    before = wallet(client)
+    vanishing = devnet.nodes["vanishing-worker"]
+    posted = client.post(client.build_request(SENTENCES), terms_for(devnet, "vanishing-worker"))
+    wait_for(
+        lambda: vanishing.process is not None and vanishing.process.poll() is not None,
+        what="the worker's end",
+    )
+    stake = client.suite.staking.slashable(devnet.address("vanishing-worker"))
+    devnet.anvil.increase_time(Terms().submit_window + 1)
+    with pytest.raises(JobFailed, match="no verdict came in time"):
+        client.wait(posted.id)
+    assert posted.terms.late_penalty > 0
+    assert wallet(client) == before + posted.terms.late_penalty
+    assert (
+        client.suite.staking.slashable(devnet.address("vanishing-worker"))
+        == stake - posted.terms.late_penalty
+    )
+    assert client.suite.staking.committed(devnet.address("vanishing-worker")) == 0
