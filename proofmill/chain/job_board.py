@@ -101,7 +101,8 @@ class JobBoard:
             if result.rolled_back_to is not None:
                 connection.execute(
                     delete(_watched).where(
-                        _watched.c.escrow == self._escrow.address, _watched.c.posted_block > result.rolled_back_to
+                        _watched.c.escrow == self._escrow.address,
+                        _watched.c.posted_block > result.rolled_back_to,
                     )
                 )
             known = set(self._watched_ids())
@@ -116,10 +117,16 @@ class JobBoard:
 
     def _track(self, job: Job) -> TrackedJob:
         deliverable = self._escrow.deliverable(job.id) if job.state == JobState.SUBMITTED else None
-        return TrackedJob(**{field.name: getattr(job, field.name) for field in fields(Job)}, deliverable=deliverable)
+        return TrackedJob(
+            **{field.name: getattr(job, field.name) for field in fields(Job)}, deliverable=deliverable
+        )
 
     def _watched_ids(self) -> list[int]:
-        query = select(_watched.c.job_id).where(_watched.c.escrow == self._escrow.address).order_by(_watched.c.job_id)
+        query = (
+            select(_watched.c.job_id)
+            .where(_watched.c.escrow == self._escrow.address)
+            .order_by(_watched.c.job_id)
+        )
         with self._database.connect() as connection:
             return [int(row.job_id) for row in connection.execute(query)]
 

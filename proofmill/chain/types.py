@@ -12,7 +12,8 @@ from enum import IntEnum
 from typing import Any, Final, Self, TypeAlias
 
 from eth_typing import ChecksumAddress, HexAddress, HexStr
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address as has_address_form
+from eth_utils.address import is_checksum_address, to_checksum_address
 
 from proofmill.chain.errors import InvalidValue
 
@@ -61,10 +62,20 @@ class ContractCall:
 
 
 def address(value: object, name: str = "address") -> ChecksumAddress:
-    """The checksummed form of an address."""
-    if isinstance(value, bytes | str) and is_address(value):
+    """The checksummed form of an address; a mixed-case spelling whose checksum (EIP-55) is wrong is refused."""
+    if isinstance(value, bytes | str) and has_address_form(value) and not _is_misspelt(value):
         return to_checksum_address(value)
-    raise InvalidValue(f"{name} is not an address: {value!r}", remedy="Give 0x followed by 40 hex digits.")
+    raise InvalidValue(
+        f"{name} is not an address: {value!r}",
+        remedy="Give 0x followed by 40 hex digits, copied whole: mixed case carries a checksum.",
+    )
+
+
+def _is_misspelt(value: bytes | str) -> bool:
+    if isinstance(value, bytes):
+        return False
+    digits = value[-40:]
+    return digits not in (digits.lower(), digits.upper()) and not is_checksum_address(value)
 
 
 def bytes32(value: object, name: str = "value") -> bytes:

@@ -63,8 +63,8 @@ class UnwritableOutput(ProofmillError):
     help="Seconds for the worker to answer.",
 )
 @json_option
-@settings_option
 @report_failures
+@settings_option
 def embed(
     file: Path,
     out: Path,

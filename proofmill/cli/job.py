@@ -28,8 +28,8 @@ def job() -> None:
 @job.command()
 @click.argument("job_id", type=click.IntRange(1))
 @json_option
-@settings_option
 @report_failures
+@settings_option
 def show(job_id: int, as_json: bool, settings: ClientSettings) -> None:
     """Show job JOB_ID: its terms, its state, and every transaction that touched it."""
     with Client.open(settings) as client:
@@ -50,8 +50,8 @@ def show(job_id: int, as_json: bool, settings: ClientSettings) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Where to write the embeddings (.npz)."
 )
-@settings_option
 @report_failures
+@settings_option
 def fetch(job_id: int, out: Path, settings: ClientSettings) -> None:
     """Wait for JOB_ID to be completed and write its answer, for example after an interrupted `embed`."""
     check_writable(out)
@@ -63,8 +63,8 @@ def fetch(job_id: int, out: Path, settings: ClientSettings) -> None:
 
 @job.command()
 @click.argument("job_id", type=click.IntRange(1))
-@settings_option
 @report_failures
+@settings_option
 def cancel(job_id: int, settings: ClientSettings) -> None:
     """Take JOB_ID back before a worker has claimed it; the price returns to you."""
     with Client.open(settings) as client:
@@ -75,8 +75,8 @@ def cancel(job_id: int, settings: ClientSettings) -> None:
 
 @job.command()
 @click.argument("job_id", type=click.IntRange(1))
-@settings_option
 @report_failures
+@settings_option
 def refund(job_id: int, settings: ClientSettings) -> None:
     """Settle JOB_ID if a deadline has passed; the price returns to its requester, whoever runs this."""
     with Client.open(settings, watch=StepPrinter(progress_console())) as client:

@@ -6,9 +6,10 @@ from decimal import Decimal, InvalidOperation
 
 import click
 from eth_typing import ChecksumAddress
-from eth_utils.address import is_address, to_checksum_address
 
+from proofmill.chain.errors import InvalidValue
 from proofmill.chain.history import TOKEN_UNIT
+from proofmill.chain.types import address
 
 
 class AmountType(click.ParamType):
@@ -53,11 +54,7 @@ class AddressType(click.ParamType):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> ChecksumAddress:
-        text = str(value)
-        if not is_address(text):
-            self.fail(
-                f"{value!r} is not an address: 0x and 40 hex digits with a right checksum are expected",
-                param,
-                ctx,
-            )
-        return to_checksum_address(text)
+        try:
+            return address(str(value))
+        except InvalidValue as error:
+            self.fail(f"{error}. {error.remedy}", param, ctx)

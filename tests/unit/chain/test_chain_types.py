@@ -33,6 +33,7 @@ from proofmill.chain.types import (
     Outcome,
     Report,
     Verdict,
+    address,
 )
 
 COMMITTEE = "0x" + "33" * 20
@@ -159,3 +160,13 @@ def test_from_abi__wrong_number_of_fields__is_refused() -> None:
 
 def test_job_state__settled_states__are_final() -> None:
     assert [state.is_final for state in JobState] == [False, False, False, True, True, True]
+
+
+def test_address__mixed_case_with_a_wrong_checksum__is_refused() -> None:
+    """One digit of a copied address changed: the money would be lost."""
+    with pytest.raises(InvalidValue, match="not an address"):
+        address("0xAb2d3c9692f223eF15cA572363A7C6c7d4eb2762")
+    assert (
+        address("0xab2d3c9692f223ef15ca572363a7c6c7d4eb2762").lower()
+        == "0xab2d3c9692f223ef15ca572363a7c6c7d4eb2762"
+    )
