@@ -56,6 +56,10 @@ exports: (
 # Why stake was slashed, as `Staking.Slashed` records it.
 LATE_SUBMISSION: constant(bytes32) = keccak256("late submission")
 
+# A requester may secretly be the worker: what it gets back out of its own stake is bounded, so that a lie always costs.
+FULL_BPS: constant(uint256) = 10_000  # one whole, in basis points
+MOST_COMPENSATION_BPS: constant(uint256) = 5_000  # of the slashed bond
+
 
 PAYMENT_TOKEN: immutable(address)
 STAKING: immutable(IStaking)
@@ -182,8 +186,8 @@ def complete(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes3
 @external
 def reject(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32, _reason: bytes32):
     """
-    @notice Refuses the answer: refunds the requester and slashes the whole bond, of which up to the price
-            compensates the requester and the rest is burned.
+    @notice Refuses the answer: refunds the requester and slashes the whole bond, of which up to the price, and
+            never more than half, compensates the requester. The rest is burned.
     @dev The evaluator in the terms only, until the evaluation deadline (inclusive).
     @param _job_id The job.
     @param _terms Its terms.
@@ -193,7 +197,9 @@ def reject(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32,
     worker: address = job_ledger._judge(_job_id, _terms, _deliverable, msg.sender, job_ledger.REJECTED)
     self.escrowed -= _terms.price
     log IJobEscrow.JobRejected(jobId=_job_id, rejector=msg.sender, reason=_reason)
-    self._slash(_job_id, _terms, worker, _terms.bond, _terms.price, _reason)
+    # Rounds down, in favour of the burn.
+    compensation: uint256 = min(_terms.price, _terms.bond * MOST_COMPENSATION_BPS // FULL_BPS)
+    self._slash(_job_id, _terms, worker, _terms.bond, compensation, _reason)
     self._refund(_job_id, _terms)
 
 

@@ -9,7 +9,7 @@ from oracle.config import OracleSettings
 from oracle.judge import Judge
 from oracle.peers import Peers
 from oracle.rounds import CommitteeView, Rounds
-from oracle.routes import MAXIMUM_BLOB_BYTES, build_application
+from oracle.routes import build_application
 from oracle.service import ChainWatch, Oracle, Relay
 from proofmill.cli.failures import report_failures
 from proofmill.jobs import minilm_engine
@@ -28,7 +28,7 @@ def main(config: Path | None) -> None:
         ballots = Ballots(node.database)
         urls = {member: url for member, url in settings.peers.items() if member != node.account.address}
         peers = Peers(urls)
-        fetcher = BlobFetcher(node.store, list(urls.values()), maximum_blob_bytes=MAXIMUM_BLOB_BYTES)
+        fetcher = BlobFetcher(node.store, list(urls.values()))
         committee = node.suite.oracle_committee
 
         def current_view() -> CommitteeView | None:
@@ -55,7 +55,7 @@ def main(config: Path | None) -> None:
             poll_interval=settings.poll_interval,
             log=node.log,
         )
-        stop_on_signals(oracle.stop, node.log)
+        stop_on_signals(oracle.stop)
         application = build_application(
             rounds=rounds, store=node.store, health=node.health, accept_uploads=settings.accept_uploads
         )

@@ -6,12 +6,14 @@ member equivocate.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from eth_typing import ChecksumAddress
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Float,
     Integer,
@@ -29,6 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
+from proofmill.chain.database import database_failures
 from proofmill.chain.types import CompactSignature, Outcome, Verdict
 
 _metadata = MetaData()
@@ -62,7 +65,7 @@ _proposals = Table(
     _metadata,
     Column("config_digest", LargeBinary(32), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
-    Column("message", Text, nullable=False),
+    Column("message", Text),  # none where the sequence was abandoned before there was a proposal
     Column("abandoned", Integer, nullable=False, default=0),
 )
 
@@ -85,7 +88,14 @@ class Ballots:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        _metadata.create_all(engine)
+        with database_failures("the ballots"):
+            _metadata.create_all(engine)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """A busy or full database is a failure of this turn (`JournalUnavailable`), not the end of the process."""
+        with database_failures("the ballots"), self._engine.begin() as connection:
+            yield connection
 
     # ---------------------------------------------------------------- findings
     def record_finding(self, finding: Finding) -> None:
@@ -93,7 +103,7 @@ class Ballots:
         key = (_findings.c.escrow == finding.verdict.escrow) & (
             _findings.c.job_id == str(finding.verdict.job_id)
         )
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(delete(_findings).where(key))
             connection.execute(
                 insert(_findings).values(
@@ -115,7 +125,7 @@ class Ballots:
             _findings.c.job_id == str(job_id),
             _findings.c.commitment == commitment,
         )
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
@@ -146,24 +156,20 @@ class Ballots:
         Raises:
             AlreadySigned: a different report was signed for this sequence.
         """
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    insert(_signed).values(
-                        config_digest=config_digest,
-                        sequence=sequence,
-                        report_digest=report_digest,
-                        r=signature.r,
-                        vs=signature.vs,
-                    )
-                )
+        values = {
+            "config_digest": config_digest,
+            "sequence": sequence,
+            "report_digest": report_digest,
+            "r": signature.r,
+            "vs": signature.vs,
+        }
+        if self._insert_once(_signed, values):
             return signature
-        except IntegrityError:
-            query = select(_signed).where(
-                _signed.c.config_digest == config_digest, _signed.c.sequence == sequence
-            )
-            with self._engine.connect() as connection:
-                row = connection.execute(query).one()
+        query = select(_signed).where(
+            _signed.c.config_digest == config_digest, _signed.c.sequence == sequence
+        )
+        with self._transaction() as connection:
+            row = connection.execute(query).one()
         if row.report_digest != report_digest:
             raise AlreadySigned(f"sequence {sequence} is signed for report 0x{row.report_digest.hex()}")
         return CompactSignature(r=row.r, vs=row.vs)
@@ -173,12 +179,12 @@ class Ballots:
         query = select(_proposals.c.message).where(
             _proposals.c.config_digest == config_digest, _proposals.c.sequence == sequence
         )
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             message = connection.execute(query).scalar_one_or_none()
         return None if message is None else Proposal.model_validate_json(message)
 
     def keep_proposal(self, config_digest: bytes, proposal: Proposal) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 insert(_proposals).values(
                     config_digest=config_digest,
@@ -189,13 +195,13 @@ class Ballots:
             )
 
     def abandon_proposal(self, config_digest: bytes, sequence: int) -> None:
-        """Never lead with this sequence again: its report is too old or its jobs are settled."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(_proposals)
-                .where(_proposals.c.config_digest == config_digest, _proposals.c.sequence == sequence)
-                .values(abandoned=1)
-            )
+        """Never lead with this sequence again, whether or not there is a proposal for it."""
+        key = (_proposals.c.config_digest == config_digest) & (_proposals.c.sequence == sequence)
+        with self._transaction() as connection:
+            if connection.execute(update(_proposals).where(key).values(abandoned=1)).rowcount == 0:
+                connection.execute(
+                    insert(_proposals).values(config_digest=config_digest, sequence=sequence, abandoned=1)
+                )
 
     def highest_abandoned(self, config_digest: bytes) -> int:
         query = (
@@ -204,32 +210,32 @@ class Ballots:
             .order_by(_proposals.c.sequence.desc())
             .limit(1)
         )
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             return int(connection.execute(query).scalar_one_or_none() or 0)
 
     # ---------------------------------------------------------------- attested reports
     def keep_attested(self, config_digest: bytes, attested: AttestedReport) -> None:
-        """Remember a report with a quorum; the first one seen for a sequence is kept."""
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(
-                    insert(_attested).values(
-                        config_digest=config_digest,
-                        sequence=attested.report.sequence,
-                        message=attested.model_dump_json(),
-                        seen_at=time.time(),
-                    )
-                )
-        except IntegrityError:
-            return  # seen before: the earlier time is the one that the relay delay counts from
+        """Remember a report with a quorum; the first one seen for a sequence is kept.
 
-    def attested(self, config_digest: bytes, sequence: int) -> bool:
-        """Whether a report with a quorum is known for this sequence."""
-        query = select(_attested.c.sequence).where(
+        So is the time it was first seen, which the relay delay counts from.
+        """
+        if self.attested(config_digest, attested.report.sequence) is None:  # a repeated message writes nothing
+            values = {
+                "config_digest": config_digest,
+                "sequence": attested.report.sequence,
+                "message": attested.model_dump_json(),
+                "seen_at": time.time(),
+            }
+            self._insert_once(_attested, values)
+
+    def attested(self, config_digest: bytes, sequence: int) -> AttestedReport | None:
+        """The report with a quorum that is known for this sequence, if any."""
+        query = select(_attested.c.message).where(
             _attested.c.config_digest == config_digest, _attested.c.sequence == sequence
         )
-        with self._engine.connect() as connection:
-            return connection.execute(query).one_or_none() is not None
+        with self._transaction() as connection:
+            message = connection.execute(query).scalar_one_or_none()
+        return None if message is None else AttestedReport.model_validate_json(message)
 
     def attested_above(self, config_digest: bytes, sequence: int) -> list[tuple[AttestedReport, float]]:
         """Attested reports that the chain may still accept, lowest sequence first, each with the time it was seen."""
@@ -238,6 +244,16 @@ class Ballots:
             .where(_attested.c.config_digest == config_digest, _attested.c.sequence > sequence)
             .order_by(_attested.c.sequence)
         )
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             rows = connection.execute(query).all()
         return [(AttestedReport.model_validate_json(row.message), row.seen_at) for row in rows]
+
+    def _insert_once(self, table: Table, values: dict[str, object]) -> bool:
+        """Insert a row; False, and nothing changed, where its key is taken."""
+        with database_failures("the ballots"):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(table).values(values))
+            except IntegrityError:
+                return False
+        return True

@@ -1,18 +1,17 @@
 """Re-execution: what this member computes for a submitted job, whatever anyone else says."""
 
 import time
+from collections.abc import Iterable
 
 from oracle.ballots import Ballots
 from oracle.evidence import Finding
+from proofmill.backoff import Backoff
 from proofmill.chain.job_board import TrackedJob
 from proofmill.chain.types import Outcome, Verdict
+from proofmill.errors import ProofmillError
 from proofmill.jobs import Engine, InvalidRequest, UnknownModel
 from proofmill.logs import Logger
-from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, content_id, to_cid
-
-# A job that cannot be judged now is looked at again after this many seconds, doubling up to the maximum.
-FIRST_RETRY_SECONDS = 2.0
-LAST_RETRY_SECONDS = 120.0
+from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, StoreError, content_id, to_cid
 
 
 class Judge:
@@ -26,14 +25,33 @@ class Judge:
         self._store = store
         self._ballots = ballots
         self._log = log
-        self._retries: dict[bytes, tuple[float, float]] = {}  # commitment → (next look, current wait)
+        self._retries: Backoff[bytes] = Backoff()  # by commitment
+        self._judged: set[bytes] = set()  # commitments of waiting jobs that have a finding
+
+    def next_of(self, waiting: Iterable[TrackedJob]) -> TrackedJob | None:
+        """Which of the jobs that wait on chain to consider now; None when there is nothing to do.
+
+        What has failed least often comes first, then what has waited longest: jobs whose input is nowhere to be found,
+        however many, do not keep the others waiting.
+        """
+        jobs = list(waiting)
+        commitments = {job.commitment for job in jobs}
+        self._retries.keep_only(commitments)
+        self._judged &= commitments
+        due = [job for job in jobs if self._is_due(job)]
+        return min(
+            due,
+            key=lambda job: (self._retries.count(job.commitment), job.submitted_at, job.id),
+            default=None,
+        )
 
     def consider(self, job: TrackedJob) -> Finding | None:
         """The finding for `job`, made now if there is none yet; None when it cannot be judged (the log says why)."""
         known = self._ballots.finding(job.escrow, job.id, job.commitment)
         if known is not None:
+            self._judged.add(job.commitment)
             return known
-        if job.deliverable is None or not self._due(job.commitment):
+        if job.deliverable is None or not self._retries.is_due(job.commitment):
             return None
         try:
             request = self._fetcher.fetch(job.terms.input_root)
@@ -49,6 +67,12 @@ class Judge:
             # No answer to it exists, so there is nothing to compare: the job expires and both sides get theirs back.
             self._postpone(job, "request is malformed", error)
             return None
+        except ProofmillError as error:
+            self._postpone(job, "this machine cannot", error)
+            return None
+        except Exception as error:  # noqa: BLE001  every member gets the same request: it must not end all of them at once
+            self._postpone(job, f"a bug: {type(error).__name__}", error)
+            return None
         computed = content_id(answer)
         finding = Finding(
             verdict=Verdict(
@@ -63,9 +87,9 @@ class Judge:
             claimed=job.deliverable,
             computed=computed,
         )
-        self._store.put(answer)  # so that the requester can fetch the right answer from any member
+        self._keep(answer)
         self._ballots.record_finding(finding)
-        self._retries.pop(job.commitment, None)
+        self._judged.add(job.commitment)
         self._log.info(
             "judged",
             job=job.id,
@@ -77,12 +101,20 @@ class Judge:
         )
         return finding
 
-    def _due(self, commitment: bytes) -> bool:
-        next_look, _ = self._retries.get(commitment, (0.0, 0.0))
-        return time.monotonic() >= next_look
+    def _keep(self, answer: bytes) -> None:
+        """Keep the right answer, so that the requester can fetch it from any member, for as long as there is room."""
+        try:
+            self._store.put(answer, pinned=False)
+        except StoreError as error:
+            self._log.warning("answer not kept", error=str(error), remedy=error.remedy)
+
+    def _is_due(self, job: TrackedJob) -> bool:
+        return (
+            job.deliverable is not None
+            and job.commitment not in self._judged
+            and self._retries.is_due(job.commitment)
+        )
 
     def _postpone(self, job: TrackedJob, why: str, error: Exception) -> None:
-        _, wait = self._retries.get(job.commitment, (0.0, FIRST_RETRY_SECONDS / 2))
-        wait = min(2 * wait, LAST_RETRY_SECONDS)
-        self._retries[job.commitment] = (time.monotonic() + wait, wait)
+        wait = self._retries.postpone(job.commitment)
         self._log.warning("cannot judge", job=job.id, why=why, error=str(error), retry_in_seconds=wait)

@@ -125,6 +125,16 @@ class Endorsement(_Message):
     signature: SignatureMessage
 
 
+class RefusalMessage(BaseModel):
+    """A member's answer to a message that it does not agree with; a newer version may say more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    error: str
+    code: str = ""
+    jobs: list[Annotated[int, Field(ge=1, lt=1 << 256)]] = Field(default=[], max_length=MAXIMUM_VERDICTS)
+
+
 class AttestedReport(_Message):
     """A report with a quorum, ready to be relayed. `signers` is the bitmask; signatures ascend by member index."""
 

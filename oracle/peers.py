@@ -1,15 +1,28 @@
-"""Asking the other members: proposals out, endorsements back, attested reports handed over."""
+"""Asking the other members: proposals out, endorsements back, attested reports handed over.
+
+Up to f members are hostile. Whatever one of them answers, it costs the asker a bounded time and a bounded memory, and never
+the process.
+"""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 
 import httpx
 from eth_typing import ChecksumAddress
 from pydantic import ValidationError
 
-from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport, Endorsement, Proposal
+from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport, Endorsement, Proposal, RefusalMessage
 from proofmill.chain.types import CompactSignature
+from proofmill.store.fetcher import build_client
+from proofmill.store.peer import ConnectionWatchdog
+
+# A hostile member may hold each request for the whole timeout; the others must still find a free thread.
+THREADS_PER_PEER = 4
+# Honest members take a report in far less; who is slower reads it from the chain.
+HAND_OVER_SECONDS = 1.0
+# identity: a compressed body could unfold to more than the limit. close: the watchdog learns of new connections only.
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
 
 
 @dataclass(frozen=True)
@@ -28,15 +41,18 @@ class Peers:
 
     def __init__(self, urls: Mapping[str, str], *, timeout: float = 10.0) -> None:
         self._urls = dict(urls)
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False)
-        self._pool = ThreadPoolExecutor(max_workers=max(1, len(self._urls)), thread_name_prefix="peers")
+        self._timeout = timeout
+        self._http = build_client()
+        self._pool = ThreadPoolExecutor(
+            max_workers=max(1, THREADS_PER_PEER * len(self._urls)), thread_name_prefix="peers"
+        )
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._http.close()
 
     def propose(self, proposal: Proposal) -> Iterator[Reply]:
-        """Ask all members at once; replies come in the order of their arrival."""
+        """Ask all members at once; replies come in the order of their arrival. Who has enough may stop listening."""
         body = proposal.model_dump_json().encode()
         futures = [self._pool.submit(self._ask, ChecksumAddress(member), body) for member in self._urls]  # type: ignore[arg-type]
         for future in as_completed(futures):
@@ -45,8 +61,10 @@ class Peers:
     def hand_over(self, attested: AttestedReport) -> None:
         """Give every member the attested report, so that any of them can relay it. Who is away misses it."""
         body = attested.model_dump_json().encode()
-        for future in [self._pool.submit(self._post, url, "/attested", body) for url in self._urls.values()]:
-            future.result()
+        wait(
+            [self._pool.submit(self._post, url, "/attested", body) for url in self._urls.values()],
+            timeout=HAND_OVER_SECONDS,
+        )
 
     def _ask(self, member: ChecksumAddress, body: bytes) -> Reply:
         answer = self._post(self._urls[member], "/proposals", body)
@@ -55,29 +73,42 @@ class Peers:
         try:
             if answer.status_code == httpx.codes.OK:
                 return Reply(member, Endorsement.model_validate_json(answer.content).signature.signature())
-            refusal = answer.json()
-            return Reply(
-                member,
-                None,
-                refusal=str(refusal["error"])[:500],
-                code=str(refusal.get("code", "")),
-                disputed_jobs=tuple(int(job) for job in refusal.get("jobs", ())),
-            )
-        except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
+            refusal = RefusalMessage.model_validate_json(answer.content)
+        except ValidationError:
             return Reply(
                 member, None, refusal=f"answered with status {answer.status_code} and an unreadable body"
             )
+        # The text is the peer's: ascii() keeps control characters out of terminals and logs.
+        return Reply(
+            member,
+            None,
+            refusal=ascii(refusal.error[:500])[1:-1],
+            code=ascii(refusal.code[:50])[1:-1],
+            disputed_jobs=tuple(refusal.jobs),
+        )
 
     def _post(self, url: str, path: str, body: bytes) -> httpx.Response | str:
-        try:
-            with self._http.stream(
-                "POST", url + path, content=body, headers={"content-type": "application/json"}
-            ) as response:
-                received = b""
-                for chunk in response.iter_bytes():
-                    received += chunk
-                    if len(received) > MAXIMUM_MESSAGE_BYTES:
-                        return f"{url} answered with more than {MAXIMUM_MESSAGE_BYTES} bytes"
-                return httpx.Response(response.status_code, content=received)
-        except httpx.HTTPError as error:
-            return f"{url} cannot be reached: {error or type(error).__name__}"
+        """The whole answer, or in words why there is none."""
+        # The timeouts of httpx bound the wait for the next byte; the watchdog bounds the whole, however slowly it trickles.
+        with ConnectionWatchdog(self._timeout) as watchdog:
+            try:
+                with self._http.stream(
+                    "POST",
+                    url + path,
+                    content=body,
+                    headers=_HEADERS,
+                    timeout=self._timeout,
+                    follow_redirects=False,
+                    extensions={"trace": watchdog.trace},
+                ) as response:
+                    received = bytearray()
+                    for chunk in response.iter_raw():
+                        received += chunk
+                        if len(received) > MAXIMUM_MESSAGE_BYTES:
+                            return f"{url} answered with more than {MAXIMUM_MESSAGE_BYTES} bytes"
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if not watchdog.has_fired:
+                    return f"{url} cannot be reached: {str(error) or type(error).__name__}"
+        if watchdog.has_fired:
+            return f"{url} gave no complete answer in {self._timeout:g} seconds"
+        return httpx.Response(response.status_code, content=bytes(received))

@@ -7,6 +7,7 @@ its quorum is given up for a later one.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,9 @@ from oracle.schedule import Schedule
 from proofmill.chain.errors import InvalidSignature
 from proofmill.chain.job_board import TrackedJob
 from proofmill.chain.typed_data import recover_signer, report_digest, sign_report
-from proofmill.chain.types import MAXIMUM_VERDICTS, CompactSignature, Report, Verdict
+from proofmill.chain.types import MAXIMUM_VERDICTS, CompactSignature, Outcome, Report, Verdict
 from proofmill.logs import Logger
-from proofmill.store import BlobStore, content_id
+from proofmill.store import BlobStore, StoreError, content_id
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,14 @@ class Rounds:
         self._log = log
         self._view: CommitteeView | None = None
         self._signing = threading.Lock()
-        # Jobs on which a quorum was refused: they travel alone from then on, so that they hold up nobody else.
+        # Jobs that more than f members disputed: they travel alone from then on, so that they hold up nobody else.
         self._contested: set[tuple[ChecksumAddress, int]] = set()
+        self._turn = 0  # counts own proposals; whose turn it is among the groups of `_select`
 
     def observe(self, view: CommitteeView) -> None:
         """Take the newest view of the chain; called by the cycle before `lead` and `relay`."""
         self._view = view
+        self._contested &= view.submitted.keys()
 
     # ---------------------------------------------------------------- as a signer
     def endorse(self, proposal: Proposal) -> Endorsement:
@@ -112,7 +115,7 @@ class Rounds:
         """Keep a report with its quorum, for relaying.
 
         Raises:
-            Refusal: the signatures are not those of a quorum of the current committee.
+            Refusal: it is over, or the signatures are not those of a quorum of the current committee.
         """
         view = self._view
         if view is None:
@@ -120,12 +123,20 @@ class Rounds:
         report = attested.report.report()
         if report.config_digest != view.config_digest:
             raise Refusal("config", "the report is for another configuration of the committee")
-        indices = [index for index in range(len(view.members)) if attested.signers >> index & 1]
-        signers = [view.signer(report, item.signature()) for item in attested.signatures]
-        if attested.signers >> len(view.members) or signers != [view.members[index] for index in indices]:
-            raise Refusal("signatures", "the signatures do not belong to the members in the bitmask")
-        if len(signers) != view.quorum(report):
-            raise Refusal("signatures", f"{view.quorum(report)} signatures are needed, not {len(signers)}")
+        if report.sequence <= view.latest_sequence:
+            raise Refusal("sequence", f"the chain is at sequence {view.latest_sequence} already")
+        if view.block_time - report.observed_at > view.maximum_report_age:
+            raise Refusal("age", f"the report was observed at {report.observed_at}, it is {view.block_time} here")
+        # What costs nothing is checked first: anyone may send this message, and recovering a signer takes a while.
+        needed = view.quorum(report)
+        if not len(attested.signatures) == attested.signers.bit_count() == needed:
+            raise Refusal("signatures", f"{needed} signatures are needed, not {len(attested.signatures)}")
+        if attested.signers >> len(view.members):
+            raise Refusal("signatures", "the bitmask names more members than there are")
+        signers = [member for index, member in enumerate(view.members) if attested.signers >> index & 1]
+        for member, item in zip(signers, attested.signatures, strict=True):
+            if view.signer(report, item.signature()) != member:
+                raise Refusal("signatures", "the signatures do not belong to the members in the bitmask")
         self._ballots.keep_attested(view.config_digest, attested)
 
     def _check_leader(self, view: CommitteeView, report: Report, signature: CompactSignature) -> None:
@@ -196,18 +207,25 @@ class Rounds:
         sequence = self._schedule(view, waiting).mine(index, above=abandoned)
         if sequence is None:
             return
-        if self._ballots.attested(view.config_digest, sequence):
-            return  # its quorum is there; what remains is to relay it
+        attested = self._ballots.attested(view.config_digest, sequence)
+        if attested is not None:
+            # Its quorum is there; what remains is to relay it, unless that has become impossible.
+            if not self._is_relayable(view, attested.report.report()):
+                self._give_up(view, sequence)
+            return
         proposal = self._ballots.proposal(view.config_digest, sequence)
         if proposal is None:
-            proposal = self._propose(view, sequence, self._select(findings, sequence))
+            proposal = self._propose(view, sequence, self._select(findings))
             if proposal is None:
                 return
         elif self._is_spent(view, proposal):
-            self._ballots.abandon_proposal(view.config_digest, sequence)
-            self._log.info("proposal given up", sequence=sequence)
+            self._give_up(view, sequence)
             return
         self._gather(view, proposal)
+
+    def _give_up(self, view: CommitteeView, sequence: int) -> None:
+        self._ballots.abandon_proposal(view.config_digest, sequence)
+        self._log.info("sequence given up", sequence=sequence)
 
     def _pending(self, view: CommitteeView) -> list[Finding]:
         """Own findings on jobs that wait on chain, oldest first."""
@@ -219,12 +237,24 @@ class Rounds:
             and (finding := self._ballots.finding(job.escrow, job.id, job.commitment)) is not None
         ]
 
-    def _select(self, findings: list[Finding], sequence: int) -> list[Finding]:
-        """What goes into one report: the uncontested together; contested ones alone, in turn."""
-        calm = [
-            item for item in findings if (item.verdict.escrow, item.verdict.job_id) not in self._contested
+    def _select(self, findings: list[Finding]) -> list[Finding]:
+        """What goes into one report: completions together, rejections together, contested jobs alone; in turn.
+
+        A rejection needs more signatures, so in one report with completions it could hold them up. Taking turns, no group
+        waits for ever however many jobs another one has.
+        """
+        alone = [
+            [item] for item in findings if (item.verdict.escrow, item.verdict.job_id) in self._contested
         ]
-        return calm[:MAXIMUM_VERDICTS] if calm else [findings[sequence % len(findings)]]
+        calm = [item for item in findings if [item] not in alone]
+        by_outcome = (
+            [item for item in calm if item.verdict.outcome is outcome][:MAXIMUM_VERDICTS]
+            for outcome in (Outcome.COMPLETE, Outcome.REJECT)
+        )
+        groups = [*filter(None, by_outcome), *alone]
+        chosen = groups[self._turn % len(groups)]
+        self._turn += 1
+        return chosen
 
     def _propose(self, view: CommitteeView, sequence: int, findings: list[Finding]) -> Proposal | None:
         evidence = evidence_blob(findings)
@@ -240,16 +270,15 @@ class Rounds:
         except Refusal as refusal:
             # A crash came between signing and keeping the proposal: this sequence is lost, the next one is not.
             self._log.warning("sequence lost", sequence=sequence, why=str(refusal))
-            lost = Proposal(
-                report=ReportMessage.of(report),
-                signature=SignatureMessage(r="0x" + "0" * 64, vs="0x" + "0" * 64),
-            )
-            self._ballots.keep_proposal(view.config_digest, lost)
             self._ballots.abandon_proposal(view.config_digest, sequence)
             return None
         proposal = Proposal(report=ReportMessage.of(report), signature=SignatureMessage.of(signature))
-        self._store.put(evidence)
         self._ballots.keep_proposal(view.config_digest, proposal)
+        try:
+            self._store.put(evidence)
+        except StoreError as error:
+            # Any member can make these bytes again from its findings: the verdicts must not wait for room on a disk.
+            self._log.warning("evidence not kept", sequence=sequence, error=str(error), remedy=error.remedy)
         self._log.info("proposing", sequence=sequence, jobs=[verdict.job_id for verdict in report.verdicts])
         return proposal
 
@@ -266,19 +295,19 @@ class Rounds:
         report = proposal.report.report()
         needed = view.quorum(report)
         signatures = {view.members.index(self._account.address): proposal.signature.signature()}
-        disputed: set[int] = set()
+        disputes: Counter[int] = Counter()
         for reply in self._peers.propose(proposal):
             if reply.signature is None:
-                disputed.update(reply.disputed_jobs if reply.code == "disagree" else ())
+                disputes.update(set(reply.disputed_jobs) if reply.code == "disagree" else ())
                 self._log.info("not endorsed", member=reply.member, code=reply.code, why=reply.refusal)
             elif reply.member not in view.members or view.signer(report, reply.signature) != reply.member:
                 self._log.warning("bad endorsement", member=reply.member, sequence=report.sequence)
             else:
                 signatures[view.members.index(reply.member)] = reply.signature
+            if len(signatures) >= needed:
+                break  # a silent member costs its timeout only where its signature is needed
         if len(signatures) < needed:
-            self._contested |= {
-                (item.escrow, item.job_id) for item in report.verdicts if item.job_id in disputed
-            }
+            self._note_disputes(view, report, disputes)
             self._log.info(
                 "waiting for signatures", sequence=report.sequence, have=len(signatures), need=needed
             )
@@ -293,25 +322,52 @@ class Rounds:
         self._log.info("attested", sequence=report.sequence, signers=chosen)
         self._peers.hand_over(attested)
 
+    def _note_disputes(self, view: CommitteeView, report: Report, disputes: Counter[int]) -> None:
+        """Set apart the jobs on which an honest member disagrees: what f members say may be said to hold a job up."""
+        contested = {
+            (item.escrow, item.job_id)
+            for item in report.verdicts
+            if disputes[item.job_id] > view.faults_tolerated
+        }
+        if contested - self._contested:
+            self._contested |= contested
+            self._turn = 0  # the calm ones have been held up: they go first
+
     # ---------------------------------------------------------------- as a relayer
     def relay(self) -> None:
-        """Send attested reports whose time has come for this member: the leader at once, the others by rank."""
+        """Send an attested report whose time has come for this member: the leader at once, the others by rank.
+
+        One that the contract would refuse is passed over: it must not stand in the way of those after it.
+        """
         view = self._view
         if view is None or self._account.address not in view.members:
             return
         index = view.members.index(self._account.address)
         for attested, seen_at in self._ballots.attested_above(view.config_digest, view.latest_sequence):
             report = attested.report.report()
-            if not any(self._waits(view, verdict) for verdict in report.verdicts):
+            if not self._is_relayable(view, report):
                 continue
             rank = self._schedule(view, []).relay_rank(index, report.sequence)
             if time.time() >= seen_at + rank * self._relay_delay:
                 self._transmit(attested)
                 return
 
-    def _waits(self, view: CommitteeView, verdict: Verdict) -> bool:
+    def _is_relayable(self, view: CommitteeView, report: Report) -> bool:
+        """Whether the contract would take the report now, every verdict can be opened, and some job still needs it."""
+        return (
+            0 <= view.block_time - report.observed_at <= view.maximum_report_age
+            and all(self._open_job(view, verdict) is not None for verdict in report.verdicts)
+            and any(self._waits(view, verdict) for verdict in report.verdicts)
+        )
+
+    def _open_job(self, view: CommitteeView, verdict: Verdict) -> TrackedJob | None:
+        """The submitted job that a verdict is about; its terms and answer open the verdict's commitment."""
         job = view.submitted.get((verdict.escrow, verdict.job_id))
-        return job is not None and job.commitment == verdict.commitment and job.deadline > view.block_time
+        return job if job is not None and job.commitment == verdict.commitment else None
+
+    def _waits(self, view: CommitteeView, verdict: Verdict) -> bool:
+        job = self._open_job(view, verdict)
+        return job is not None and job.deadline > view.block_time
 
     def _schedule(self, view: CommitteeView, waiting_since: Sequence[int]) -> Schedule:
         return Schedule(

@@ -1,21 +1,23 @@
 """The oracle's HTTP interface: blobs, the committee's conversation, health."""
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport, Proposal
 from oracle.rounds import Refusal, Rounds
+from proofmill.errors import ProofmillError
 from proofmill.health import Health, health_routes
 from proofmill.store import BlobStore, blob_routes
 
-MAXIMUM_BLOB_BYTES = 16 << 20
+MESSAGE_TIMEOUT_SECONDS = 10.0
 
 Message = TypeVar("Message", bound=BaseModel)
 
@@ -35,7 +37,7 @@ def build_application(*, rounds: Rounds, store: BlobStore, health: Health, accep
 
     return Starlette(
         routes=[
-            *blob_routes(store, accept_uploads=accept_uploads, maximum_blob_bytes=MAXIMUM_BLOB_BYTES),
+            *blob_routes(store, accept_uploads=accept_uploads),
             *health_routes(health),
             Route("/proposals", proposals, methods=["POST"]),
             Route("/attested", attested, methods=["POST"]),
@@ -47,10 +49,16 @@ async def _answer(
     request: Request, kind: type[Message], act: Callable[[Message], dict[str, object]]
 ) -> Response:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAXIMUM_MESSAGE_BYTES:
-            return _refuse(413, "size", f"a message has at most {MAXIMUM_MESSAGE_BYTES} bytes")
+    try:
+        async with asyncio.timeout(MESSAGE_TIMEOUT_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAXIMUM_MESSAGE_BYTES:
+                    return _refuse(413, "size", f"a message has at most {MAXIMUM_MESSAGE_BYTES} bytes")
+    except TimeoutError:
+        return _refuse(408, "slow", f"the message took more than {MESSAGE_TIMEOUT_SECONDS:g} seconds")
+    except ClientDisconnect:  # nobody is left to read this answer; it ends the request cleanly
+        return _refuse(400, "malformed", "the connection closed before the whole message came")
     try:
         message = kind.model_validate_json(bytes(body))
     except ValidationError as error:
@@ -63,6 +71,8 @@ async def _answer(
         return JSONResponse(await run_in_threadpool(act, message))
     except Refusal as refusal:
         return _refuse(409, refusal.code, str(refusal), refusal.jobs)
+    except ProofmillError as error:  # this member's database, for example; the next message may fare better
+        return _refuse(503, "unavailable", str(error))
 
 
 def _refuse(status: int, code: str, why: str, jobs: tuple[int, ...] = ()) -> JSONResponse:

@@ -14,7 +14,7 @@ from oracle.judge import Judge
 from oracle.messages import AttestedReport
 from oracle.rounds import CommitteeView, Rounds
 from proofmill.chain import OracleCommittee, TransactionSender
-from proofmill.chain.errors import CallReverted, TransactionReverted
+from proofmill.chain.errors import CallReverted, TransactionReverted, node_failures
 from proofmill.chain.job_board import BoardView, JobBoard
 from proofmill.chain.types import JobOpening, JobState
 from proofmill.errors import ProofmillError
@@ -33,7 +33,7 @@ class ChainWatch:
 
     def look(self) -> CommitteeView:
         board: BoardView = self._board.refresh()
-        block = board.block_number
+        block = board.block_hash
         return CommitteeView(
             chain_id=self._chain_id,
             committee=self._committee.address,
@@ -74,7 +74,7 @@ class Relay:
         for verdict in report.verdicts:
             job = None if view is None else view.submitted.get((verdict.escrow, verdict.job_id))
             if job is None or job.deliverable is None:
-                # One of the jobs was settled meanwhile: the rest goes into a later report.
+                # `Rounds` relays only what can be opened; the view may have moved since.
                 self._log.info("cannot open verdict", job=verdict.job_id, sequence=report.sequence)
                 return
             openings.append(JobOpening(terms=job.terms, deliverable=job.deliverable))
@@ -85,7 +85,7 @@ class Relay:
         try:
             self._sender.send(intent, call)
         except (CallReverted, TransactionReverted) as error:
-            self._log.info("relayed by someone else", sequence=report.sequence, why=str(error))
+            self._log.info("not relayed", sequence=report.sequence, why=str(error))
             return
         self._log.info(
             "transmitted", sequence=report.sequence, jobs=[item.job_id for item in report.verdicts]
@@ -147,19 +147,20 @@ class Oracle:
         )
 
     def judge_once(self) -> None:
-        """Consider every job that waits for a verdict in the newest view."""
-        view = self.view
-        if view is None:
-            return
-        for job in sorted(view.submitted.values(), key=lambda item: (item.submitted_at, item.id)):
-            if self._stopping.is_set():
+        """Consider jobs until none is due; each is chosen from the newest view, as judging one takes a while."""
+        while not self._stopping.is_set() and (view := self.view) is not None:
+            job = self._judge.next_of(
+                job for job in view.submitted.values() if job.deadline > view.block_time
+            )
+            if job is None:
                 return
             self._judge.consider(job)
 
     def _judge_until_stopped(self) -> None:
         while not self._stopping.is_set():
             try:
-                self.judge_once()
+                with node_failures():
+                    self.judge_once()
             except ProofmillError as error:
                 self._log.warning("judging failed", error=str(error), remedy=error.remedy)
             self._stopping.wait(min(1.0, self._poll_interval))

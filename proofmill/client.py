@@ -235,7 +235,7 @@ class Client:
             BlobUnavailable: no node has it (yet): try again, the hash on chain does not change.
             WrongAnswer: the accepted blob has another shape than the request asks for.
         """
-        deliverable = self.suite.job_escrow.deliverable(job.id)
+        deliverable = self.suite.job_escrow.deliverable(job.id, posted_block=job.posted_block)
         if deliverable is None:
             raise WrongAnswer(
                 f"job {job.id} has no answer on chain", remedy="Look at it with: proofmill job show"
@@ -256,7 +256,8 @@ class Client:
         """Settle a job whose deadline has passed. Does nothing if someone else has or the chain says not yet."""
         deliverable = EMPTY_BYTES32
         if job.state == JobState.SUBMITTED:
-            deliverable = self.suite.job_escrow.deliverable(job.id) or EMPTY_BYTES32
+            found = self.suite.job_escrow.deliverable(job.id, posted_block=job.posted_block)
+            deliverable = found or EMPTY_BYTES32
         call = self.suite.job_escrow.claim_refund(job.id, job.terms, deliverable)
         # The state is part of the intent: a job may miss its deadline as funded once and as submitted once.
         try:

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 
+from proofmill.chain.errors import node_failures
 from proofmill.errors import ProofmillError
 from proofmill.logs import Logger
 
@@ -13,22 +14,25 @@ def run_until_stopped(
 ) -> None:
     """Call `step` every `poll_interval` seconds until `stopping` is set.
 
-    An expected failure (`ProofmillError`: node away, peer silent) ends the turn and is logged with its remedy; anything else
+    An expected failure (`ProofmillError`, or an error that the chain's node answered) ends the turn and is logged with its remedy; anything else
     is a bug and ends the process, whose journal makes the next start safe.
     """
     while not stopping.is_set():
         try:
-            step()
+            with node_failures():
+                step()
         except ProofmillError as error:
             log.warning("cycle failed", error=str(error), kind=type(error).__name__, remedy=error.remedy)
         stopping.wait(poll_interval)
 
 
-def stop_on_signals(stop: Callable[[], None], log: Logger) -> None:
-    """SIGTERM and SIGINT ask for an orderly end; a second one takes effect at once."""
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """SIGTERM and SIGINT ask for an orderly end; a second one takes effect at once.
+
+    The handler itself does not log: it may have interrupted a line of the log, whose lock it would then wait for in vain.
+    """
 
     def handle(number: int, _: object) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
         signal.signal(number, signal.SIG_DFL)
         stop()
 

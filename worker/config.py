@@ -25,6 +25,14 @@ class WorkerSettings(NodeSettings):
     minimum_submit_window: int = Field(
         default=60, ge=1, description="seconds that a job must leave between claim and submission"
     )
+    minimum_evaluation_window: int = Field(
+        default=300, ge=1, description="seconds that a job must leave the committee to judge the answer"
+    )
+    request_bytes_per_second: int = Field(
+        default=500,
+        ge=1,
+        description="bytes of a request that this machine surely computes in a second; a token takes four",
+    )
 
     @field_validator("peers")
     @classmethod

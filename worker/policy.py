@@ -30,6 +30,8 @@ class Policy:
     minimum_price: int
     maximum_bond_bps: int
     minimum_submit_window: int
+    minimum_evaluation_window: int
+    request_bytes_per_second: int
 
     def objection(self, job: TrackedJob, now: Circumstances) -> str | None:
         """Why not to claim `job`; None when there is no reason against it."""
@@ -54,6 +56,20 @@ class Policy:
             return (
                 f"{terms.submit_window} s to submit is less than the minimum {self.minimum_submit_window} s"
             )
+        if terms.evaluation_window < self.minimum_evaluation_window:
+            # A job that cannot be judged in time ends unpaid, and its requester can read the answer all the same.
+            return (
+                f"{terms.evaluation_window} s to judge is less than the minimum {self.minimum_evaluation_window} s"
+            )
         if terms.bond > now.available_stake:
             return f"its bond {terms.bond} exceeds the available stake {now.available_stake}"
+        return None
+
+    def objection_to_size(self, job: TrackedJob, request_bytes: int) -> str | None:
+        """Why the request of `job` is too much work for its time: who claims and is late pays a penalty."""
+        seconds = -(-request_bytes // self.request_bytes_per_second)
+        if seconds > job.terms.submit_window:
+            return (
+                f"its request of {request_bytes} bytes may take {seconds} s, it leaves {job.terms.submit_window} s"
+            )
         return None

@@ -11,13 +11,11 @@ from worker.config import WorkerSettings
 from worker.policy import Policy
 from worker.service import Worker
 
-MAXIMUM_BLOB_BYTES = 16 << 20
-
 
 def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     """Serve `engine` with the worker of `settings`; returns after SIGTERM or SIGINT."""
     with Node.open(settings, role="worker") as node:
-        fetcher = BlobFetcher(node.store, settings.peers, maximum_blob_bytes=MAXIMUM_BLOB_BYTES)
+        fetcher = BlobFetcher(node.store, settings.peers)
         worker = Worker(
             account=node.account,
             suite=node.suite,
@@ -30,14 +28,16 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
                 minimum_price=settings.minimum_price,
                 maximum_bond_bps=settings.maximum_bond_bps,
                 minimum_submit_window=settings.minimum_submit_window,
+                minimum_evaluation_window=settings.minimum_evaluation_window,
+                request_bytes_per_second=settings.request_bytes_per_second,
             ),
             health=node.health,
             log=node.log,
         )
-        stop_on_signals(worker.stop, node.log)
+        stop_on_signals(worker.stop)
         application = Starlette(
             routes=[
-                *blob_routes(node.store, accept_uploads=False, maximum_blob_bytes=MAXIMUM_BLOB_BYTES),
+                *blob_routes(node.store, accept_uploads=False),
                 *health_routes(node.health),
             ]
         )

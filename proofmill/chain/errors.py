@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from web3.exceptions import ContractLogicError, Web3RPCError
+from web3.exceptions import BadResponseFormat, ContractLogicError, Web3RPCError
 from web3.types import TxReceipt
 
 from proofmill.errors import ProofmillError
@@ -178,3 +179,15 @@ def rpc_message(error: Exception) -> str:
 def is_revert(error: Web3RPCError) -> bool:
     """Whether a node's generic error is in truth a reverted call (nodes differ in how they say so)."""
     return "revert" in rpc_message(error).lower() or bool(revert_data(error))
+
+
+@contextmanager
+def node_failures() -> Iterator[None]:
+    """Turns what web3 raises when a node answers with an error into ours: a rate limit, a block it does not have (yet)."""
+    try:
+        yield
+    except (Web3RPCError, BadResponseFormat) as error:
+        raise NodeRefused(
+            f"the node answered with an error: {rpc_message(error)}",
+            remedy="Try again in a moment; if it persists, use a node that is in step with the chain and has no such limit.",
+        ) from error

@@ -1,19 +1,37 @@
 """The open jobs of one escrow, with their live state at a confirmed block.
 
 Events are hints, state is truth: `JobPosted` says that a job exists and what its terms are; everything that changes is read
-from the contract at each refresh. A job that a reorganisation removed disappears with its event.
+from the contract at each refresh. A job that a reorganisation removed disappears with its event, and one whose settlement a
+reorganisation removed is open again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, String, Table, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
 from web3 import Web3
 
+from proofmill.chain.database import database_failures
 from proofmill.chain.errors import JobNotFound
 from proofmill.chain.job_escrow import JobEscrow
-from proofmill.chain.sync import EventSync
+from proofmill.chain.sync import HASHES_KEPT, EventSync
+from proofmill.chain.typed_data import commitment
 from proofmill.chain.types import Job, JobState
 
 _metadata = MetaData()
@@ -24,6 +42,7 @@ _watched = Table(
     Column("escrow", String(42), primary_key=True),
     Column("job_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("posted_block", BigInteger, nullable=False),
+    Column("settled_block", BigInteger),  # where it was first seen settled; none while it is open
 )
 
 
@@ -41,9 +60,10 @@ class TrackedJob(Job):
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
-    """All that a refresh found, as of one block. `settled` jobs are named once and then forgotten."""
+    """All that a refresh found, as of one block. `settled` jobs are named once, when they are first seen settled."""
 
     block_number: int
+    block_hash: bytes
     block_time: int
     open: tuple[TrackedJob, ...]
     settled: tuple[TrackedJob, ...]
@@ -64,7 +84,10 @@ class JobBoard:
         self._web3 = web3
         self._escrow = escrow
         self._database = database
-        _metadata.create_all(database)
+        self._ours = _watched.c.escrow == escrow.address
+        self._deliverables: dict[bytes, bytes] = {}  # by commitment, of open jobs
+        with database_failures("the job board"):
+            _metadata.create_all(database)
         self._sync = EventSync(
             web3,
             [escrow],
@@ -79,36 +102,43 @@ class JobBoard:
         """Read new events, then the state of every open job at the newest confirmed block."""
         self._take_events()
         block = self._web3.eth.get_block(max(0, self._sync.confirmed_head()))
-        number = int(block["number"])
+        number, block_hash = int(block["number"]), bytes(block["hash"])
         open_jobs: list[TrackedJob] = []
         settled: list[TrackedJob] = []
-        for job_id in self._watched_ids():
+        for job_id, posted_block, settled_block in self._watched():
+            if settled_block is not None and self._escrow.state(job_id, block=block_hash).is_final:
+                if number - settled_block >= HASHES_KEPT:
+                    self._forget(job_id)
+                continue
             try:
-                job = self._track(self._escrow.job(job_id, block=number))
+                job = self._track(self._escrow.job(job_id, block=block_hash, posted_block=posted_block))
             except JobNotFound:
-                self._forget(job_id)
+                # Reorganised away, or the node is behind: the next poll knows, and only it may end the watch.
                 continue
             if job.state.is_final:
                 settled.append(job)
-                self._forget(job_id)
+                self._note_settlement(job_id, number)
             else:
                 open_jobs.append(job)
-        return BoardView(number, int(block["timestamp"]), tuple(open_jobs), tuple(settled))
+                if settled_block is not None:
+                    self._note_settlement(job_id, None)
+        current = {job.commitment for job in open_jobs}
+        self._deliverables = {key: value for key, value in self._deliverables.items() if key in current}
+        return BoardView(number, block_hash, int(block["timestamp"]), tuple(open_jobs), tuple(settled))
 
     def _take_events(self) -> None:
         result = self._sync.poll()
-        with self._database.begin() as connection:
+        posted = [self._escrow.posted_job(event) for event in result.events]
+        with self._transaction() as connection:
             if result.rolled_back_to is not None:
                 connection.execute(
-                    delete(_watched).where(
-                        _watched.c.escrow == self._escrow.address,
-                        _watched.c.posted_block > result.rolled_back_to,
-                    )
+                    delete(_watched).where(self._ours, _watched.c.posted_block > result.rolled_back_to)
                 )
-            known = set(self._watched_ids())
+            # Read after the deletion and in its transaction: a job that was posted again must not pass for known.
+            known = set(connection.execute(select(_watched.c.job_id).where(self._ours)).scalars())
             rows = [
                 {"escrow": self._escrow.address, "job_id": job.id, "posted_block": job.posted_block}
-                for job in map(self._escrow.posted_job, result.events)
+                for job in posted
                 if job.id not in known
             ]
             if rows:
@@ -116,22 +146,45 @@ class JobBoard:
         self._sync.acknowledge(result)
 
     def _track(self, job: Job) -> TrackedJob:
-        deliverable = self._escrow.deliverable(job.id) if job.state == JobState.SUBMITTED else None
         return TrackedJob(
-            **{field.name: getattr(job, field.name) for field in fields(Job)}, deliverable=deliverable
+            **{field.name: getattr(job, field.name) for field in fields(Job)},
+            deliverable=self._deliverable(job) if job.state == JobState.SUBMITTED else None,
         )
 
-    def _watched_ids(self) -> list[int]:
+    def _deliverable(self, job: Job) -> bytes | None:
+        """The submitted answer, None while the node's logs and its state tell of different ones."""
+        known = self._deliverables.get(job.commitment)
+        if known is None:
+            found = self._escrow.deliverable(job.id, posted_block=job.posted_block)
+            # Logs are read at another moment than the state. An answer that does not open the commitment belongs to
+            # another branch of the chain, and to judge it would be to judge the wrong one.
+            if found is None or commitment(job.terms, found) != job.commitment:
+                return None
+            known = self._deliverables[job.commitment] = found
+        return known
+
+    def _watched(self) -> list[tuple[int, int, int | None]]:
+        """(id, block it was posted in, block it was first seen settled in) of every job, by id."""
         query = (
-            select(_watched.c.job_id)
-            .where(_watched.c.escrow == self._escrow.address)
+            select(_watched.c.job_id, _watched.c.posted_block, _watched.c.settled_block)
+            .where(self._ours)
             .order_by(_watched.c.job_id)
         )
-        with self._database.connect() as connection:
-            return [int(row.job_id) for row in connection.execute(query)]
+        with self._transaction() as connection:
+            return [
+                (row.job_id, row.posted_block, row.settled_block) for row in connection.execute(query)
+            ]
+
+    def _note_settlement(self, job_id: int, block_number: int | None) -> None:
+        query = update(_watched).where(self._ours, _watched.c.job_id == job_id)
+        with self._transaction() as connection:
+            connection.execute(query.values(settled_block=block_number))
 
     def _forget(self, job_id: int) -> None:
-        with self._database.begin() as connection:
-            connection.execute(
-                delete(_watched).where(_watched.c.escrow == self._escrow.address, _watched.c.job_id == job_id)
-            )
+        with self._transaction() as connection:
+            connection.execute(delete(_watched).where(self._ours, _watched.c.job_id == job_id))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with database_failures("the job board"), self._database.begin() as connection:
+            yield connection

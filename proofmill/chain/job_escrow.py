@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from eth_typing import ChecksumAddress
 from web3 import Web3
@@ -24,6 +24,9 @@ from proofmill.chain.types import (
     PostedJob,
     address,
 )
+
+
+MAXIMUM_REMEMBERED: Final = 4_096  # jobs whose terms are kept in memory
 
 
 class JobEscrow(OwnableClient):
@@ -133,10 +136,15 @@ class JobEscrow(OwnableClient):
         return address(self._read("staking", block=block))
 
     # ------------------------------------------------------------------ events and state together
-    def job(self, job_id: int, *, block: BlockReference = "latest") -> Job:
-        """A job with its terms and its state, all as of one block."""
+    def job(
+        self, job_id: int, *, block: BlockReference = "latest", posted_block: int | None = None
+    ) -> Job:
+        """A job with its terms and its state, all as of one block.
+
+        ``posted_block``, where known, saves a search for its event through all blocks since the deployment.
+        """
         reference = self._one_block(block)
-        posted = self._posted_job(job_id, reference)
+        posted = self._posted_job(job_id, reference, posted_block)
         return Job(
             id=job_id,
             escrow=self.address,
@@ -152,10 +160,11 @@ class JobEscrow(OwnableClient):
         """The jobs posted in a range of blocks, both ends included, in order."""
         return [self.posted_job(event) for event in self._events_of("JobPosted", from_block, to_block)]
 
-    def deliverable(self, job_id: int) -> bytes | None:
-        """The digest of the answer, or None as long as none is submitted."""
+    def deliverable(self, job_id: int, *, posted_block: int | None = None) -> bytes | None:
+        """The digest of the answer, or None as long as none is submitted; ``posted_block`` as for ``job``."""
         head = int(self.web3.eth.block_number)
-        found = self._events_of("JobSubmitted", self._deployed_block, head, job_id)
+        start = self._deployed_block if posted_block is None else posted_block
+        found = self._events_of("JobSubmitted", start, head, job_id)
         return bytes(found[-1].args["deliverable"]) if found else None
 
     def posted_job(self, event: EventLog) -> PostedJob:
@@ -189,13 +198,14 @@ class JobEscrow(OwnableClient):
             return block
         return bytes(self.web3.eth.get_block(cast(BlockIdentifier, block))["hash"])
 
-    def _posted_job(self, job_id: int, block: int | bytes) -> PostedJob:
+    def _posted_job(self, job_id: int, block: int | bytes, posted_block: int | None) -> PostedJob:
         with self._posted_lock:
             known = self._posted.get(job_id)
         if known is not None and self._is_canonical(known[0].posted_block, known[1]):
             return known[0]
         head = int(self.web3.eth.get_block(cast(BlockIdentifier, block))["number"])
-        found = self._events_of("JobPosted", self._deployed_block, head, job_id)
+        start = self._deployed_block if posted_block is None else posted_block
+        found = self._events_of("JobPosted", start, head, job_id)
         if not found:
             raise JobNotFound(
                 f"the escrow {self.address} has no job {job_id} at block {head}",
@@ -203,6 +213,8 @@ class JobEscrow(OwnableClient):
             )
         posted = self.posted_job(found[-1])
         with self._posted_lock:
+            while len(self._posted) >= MAXIMUM_REMEMBERED:
+                del self._posted[next(iter(self._posted))]  # the one remembered for longest
             self._posted[job_id] = (posted, found[-1].block_hash)
         return posted
 

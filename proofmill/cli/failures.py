@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from proofmill.chain.errors import node_failures
 from proofmill.errors import ProofmillError
 
 Parameters = ParamSpec("Parameters")
@@ -22,7 +23,8 @@ def report_failures(command: Callable[Parameters, Result]) -> Callable[Parameter
     @functools.wraps(command)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
-            return command(*args, **kwargs)
+            with node_failures():
+                return command(*args, **kwargs)
         except ProofmillError as error:
             click.secho(f"error: {error}", fg="red", err=True)
             click.echo(f"       {error.remedy}", err=True)

@@ -34,7 +34,7 @@ def show(job_id: int, as_json: bool, settings: ClientSettings) -> None:
     """Show job JOB_ID: its terms, its state, and every transaction that touched it."""
     with Client.open(settings) as client:
         current = client.suite.job_escrow.job(job_id)
-        deliverable = client.suite.job_escrow.deliverable(job_id)
+        deliverable = client.suite.job_escrow.deliverable(job_id, posted_block=current.posted_block)
         entries = job_history(client.web3, client.deployment, job_id)
     if as_json:
         print_json(job_as_json(current, deliverable, entries))

@@ -80,7 +80,7 @@ def lying_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
         if job.state != JobState.REJECTED:
             problems.append(f"job {job.id} ended as {job.state.name.lower()}, not rejected")
     after = balances(devnet, client)
-    compensation = min(terms.price, terms.bond)
+    compensation = min(terms.price, terms.bond // 2)
     expected = {
         "requester: wallet": compensation,
         f"{LYING_WORKER}: stake": -terms.bond,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from numbers import Integral
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,10 @@ from tokenizers import Tokenizer
 from proofmill.exact.bert import Encoder
 from proofmill.exact.errors import InvalidOperand, InvalidSequence, InvalidText
 from proofmill.exact.manifest import Manifest, ModelLimits
+
+#: Tokens in a batch: no more than stays in cache, no fewer than keep an operator busy.
+MOST_TOKENS: Final = 512
+FEWEST_TOKENS: Final = 64
 
 
 class Embedder:
@@ -25,6 +32,7 @@ class Embedder:
         self._encoder = encoder
         self._tokenizer = tokenizer
         self._carrier = carrier
+        self._threads = torch.get_num_threads()
 
     @property
     def model_id(self) -> bytes:
@@ -56,21 +64,29 @@ class Embedder:
         """Embeddings as int32 [n, embedding_size] in Q.24, in the order given; components are within ±(2^24 +
         1).
 
-        Sequences are computed in batches of similar length; neither batch size nor order nor company changes
-        a bit. ``progress(done, total)`` is called in this thread after each batch.
+        Sequences are computed in batches of similar length, at most ``batch_size`` at once in each of the threads
+        PyTorch was given when the model was loaded; neither batch size nor order nor company changes a bit.
+        ``progress(done, total)`` is called in this thread after each batch.
         """
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
             raise InvalidOperand(f"batch size {batch_size!r}", remedy="Use a batch size of at least 1.")
         checked = [self._check(index, sequence) for index, sequence in enumerate(sequences)]
         answer = np.zeros((len(checked), self._limits.embedding_size), dtype=np.int32)
-        order = sorted(range(len(checked)), key=lambda index: len(checked[index]))
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        batches = _batches([len(sequence) for sequence in checked], batch_size, self._threads)
+
+        def compute(batch: list[int]) -> npt.NDArray[np.int32]:
             with torch.inference_mode():
                 rows = self._encoder.run([checked[index] for index in batch])
-                answer[batch] = rows.to(torch.int32).numpy()
-            if progress is not None:
-                progress(start + len(batch), len(order))
+                numbers: npt.NDArray[np.int32] = rows.to(torch.int32).numpy()
+            return numbers
+
+        done = 0
+        with closing(_in_threads(compute, batches, self._threads)) as results:
+            for batch, numbers in zip(batches, results, strict=True):
+                answer[batch] = numbers
+                done += len(batch)
+                if progress is not None:
+                    progress(done, len(checked))
         return answer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -112,6 +128,44 @@ class Embedder:
                     remedy="Use token ids of this model's tokenizer.",
                 )
         return [int(token) for token in sequence]
+
+
+def _batches(lengths: Sequence[int], batch_size: int, threads: int) -> list[list[int]]:
+    """Indices of sequences, longest first, cut into batches of similar length and enough of them for the threads."""
+    share = -(-sum(lengths) // (2 * threads))
+    most_tokens = max(FEWEST_TOKENS, min(MOST_TOKENS, share))
+    batches: list[list[int]] = []
+    tokens = 0
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        tokens += lengths[index]
+        if not batches or len(batches[-1]) == batch_size or tokens > most_tokens:
+            batches.append([])
+            tokens = lengths[index]
+        batches[-1].append(index)
+    return batches
+
+
+def _in_threads(
+    compute: Callable[[list[int]], npt.NDArray[np.int32]], batches: list[list[int]], threads: int
+) -> Generator[npt.NDArray[np.int32], None, None]:
+    """Results in order, each batch computed by one of several threads that do not divide its operators further.
+
+    PyTorch would rather divide every operator among OpenMP threads, which wait for each other by spinning: as soon as
+    another process wants a core, thousands of such meetings a second each lose a time slice and work nearly stops.
+    """
+    before = torch.get_num_threads()
+    workers = ThreadPoolExecutor(
+        max(1, min(threads, len(batches))),
+        "proofmill-exact",
+        initializer=torch.set_num_threads,
+        initargs=(1,),
+    )
+    try:
+        yield from workers.map(compute, batches)
+    finally:
+        workers.shutdown(cancel_futures=True)
+        # The setting holds for one thread, but also becomes the default of threads yet to start: put that back.
+        torch.set_num_threads(before)
 
 
 def _is_integer(token: object) -> bool:

@@ -55,7 +55,7 @@ class BlobFetcher:
         self._store = store
         self._peers = tuple(dict.fromkeys(_validate_peer(peer) for peer in peers))
         self._owns_client = client is None
-        self._client = client if client is not None else _build_client()
+        self._client = client if client is not None else build_client()
         self._maximum_blob_bytes = maximum_blob_bytes
         self._peer_timeout_seconds = peer_timeout_seconds
         self._deadline_seconds = deadline_seconds
@@ -159,7 +159,8 @@ class BlobFetcher:
             self._store.put(data, pinned=False)
 
 
-def _build_client() -> httpx.Client:
+def build_client() -> httpx.Client:
+    """A client that takes nothing from the environment and keeps no cookies: for talking to strangers."""
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.Client(trust_env=False, cookies=no_cookies)
 

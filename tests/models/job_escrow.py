@@ -100,7 +100,8 @@ class JobEscrowModel:
             self.staking.release(self.NAME, job.worker, job.bond)
             self.token.move(self.NAME, job.worker, job.price)
         else:
-            self.staking.slash(self.NAME, job.worker, job.bond, job.bond, job.requester, job.price)
+            compensation = min(job.price, job.bond // 2)
+            self.staking.slash(self.NAME, job.worker, job.bond, job.bond, job.requester, compensation)
             self._refund(job, State.REJECTED)
 
     def claim_refund(self, index: int, now: int) -> None:

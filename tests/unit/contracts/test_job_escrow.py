@@ -368,7 +368,10 @@ def test_complete__pays_the_worker_and_frees_the_bond(suite: Suite, evaluator: s
 
 
 # ------------------------------------------------------------------ reject
-@pytest.mark.parametrize(("bond", "compensation"), [(150 * MILL, 100 * MILL), (100 * MILL, 100 * MILL)])
+@pytest.mark.parametrize(
+    ("bond", "compensation"),
+    [(250 * MILL, 100 * MILL), (200 * MILL, 100 * MILL), (150 * MILL, 75 * MILL), (100 * MILL, 50 * MILL)],
+)
 def test_reject__refunds_and_slashes_the_whole_bond(
     suite: Suite, evaluator: str, bond: int, compensation: int
 ) -> None:
@@ -401,13 +404,17 @@ def events_of_staking(suite: Suite) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_reject__bond_below_the_price__compensates_with_all_of_it(suite: Suite, evaluator: str) -> None:
+def test_reject__requester_is_the_worker__lying_to_oneself_costs_half_the_bond(
+    suite: Suite, evaluator: str
+) -> None:
+    """The cheapest bond against the highest compensation: one person on both sides still loses half, rounded up."""
     suite.escrow.set_minimum_bond_bps(1_000, sender=suite.admin)
+    bond = 10 * MILL + 1
     before, supply = suite.mill.balanceOf(suite.requester), suite.mill.totalSupply()
-    job = suite.submitted(bond=10 * MILL)
+    job = suite.submitted(bond=bond)
     suite.escrow.reject(job.id, job.terms, DELIVERABLE, REASON, sender=evaluator)
-    assert suite.mill.balanceOf(suite.requester) == before + 10 * MILL
-    assert suite.mill.totalSupply() == supply
+    assert suite.mill.balanceOf(suite.requester) == before + 5 * MILL
+    assert suite.mill.totalSupply() == supply - (5 * MILL + 1)
 
 
 def test_reject__after_another_verifier_slashed_the_bond__still_refunds(

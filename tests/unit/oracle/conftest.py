@@ -58,7 +58,9 @@ class DirectPeers:
                 endorsement = member.rounds.endorse(proposal)
                 yield Reply(address_, endorsement.signature.signature())
             except Refusal as refusal:
-                yield Reply(address_, None, refusal=str(refusal), code=refusal.code, disputed_jobs=refusal.jobs)
+                yield Reply(
+                    address_, None, refusal=str(refusal), code=refusal.code, disputed_jobs=refusal.jobs
+                )
 
     def hand_over(self, attested: AttestedReport) -> None:
         for address_, member in self.members.items():

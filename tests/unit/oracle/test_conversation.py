@@ -54,9 +54,7 @@ def test_lead__over_http__quorum_and_hand_over(
     leader.rounds.relay()
     peers.close()
     assert leader.transmitted[0].signers.bit_count() == 2
-    assert all(
-        member.ballots.attested(committee.view.config_digest, 4) for member in committee.members[1:]
-    )
+    assert all(member.ballots.attested(committee.view.config_digest, 4) for member in committee.members[1:])
 
 
 def test_propose__one_peer_down_one_talks_nonsense__the_rest_answer(
@@ -69,7 +67,10 @@ def test_propose__one_peer_down_one_talks_nonsense__the_rest_answer(
     hostile = {**urls, names[0]: "http://127.0.0.1:9", names[1]: urls[names[1]] + "/healthz?"}
     leader = committee.members[0]
     peers = over_http(leader, hostile)
-    replies = {reply.member: reply for reply in peers.propose(proposal_of(committee, leader, report_on(leader, job, sequence=4)))}
+    replies = {
+        reply.member: reply
+        for reply in peers.propose(proposal_of(committee, leader, report_on(leader, job, sequence=4)))
+    }
     peers.close()
     assert replies[names[0]].code == "unreachable"  # type: ignore[index]
     assert replies[names[1]].signature is None  # type: ignore[index]
@@ -87,7 +88,9 @@ def test_propose__one_peer_down_one_talks_nonsense__the_rest_answer(
         (b"{" + b" " * (MAXIMUM_MESSAGE_BYTES + 1), 413),
     ],
 )
-def test_post__hostile_body__refused_in_words(urls: dict[str, str], path: str, body: bytes, status: int) -> None:
+def test_post__hostile_body__refused_in_words(
+    urls: dict[str, str], path: str, body: bytes, status: int
+) -> None:
     response = httpx.post(next(iter(urls.values())) + path, content=body)
     assert response.status_code == status
     assert response.json()["error"]

@@ -13,7 +13,15 @@ from proofmill.chain.job_board import TrackedJob
 from proofmill.chain.typed_data import recover_signer, sign_report
 from proofmill.chain.types import Outcome, Report
 from proofmill.store import content_id
-from tests.unit.oracle.conftest import CHAIN_ID, COMMITTEE, CONFIG_DIGEST, NOW, Committee, Member, build_committee
+from tests.unit.oracle.conftest import (
+    CHAIN_ID,
+    COMMITTEE,
+    CONFIG_DIGEST,
+    NOW,
+    Committee,
+    Member,
+    build_committee,
+)
 
 JobFactory = Callable[..., TrackedJob]
 
@@ -45,7 +53,9 @@ def all_find(committee: Committee, *jobs: TrackedJob, outcome: Outcome = Outcome
 
 
 # ------------------------------------------------------------------ leading
-def test_lead__all_agree__completion_needs_two_signatures(committee: Committee, submitted_job: JobFactory) -> None:
+def test_lead__all_agree__completion_needs_two_signatures(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
     job = submitted_job()
     all_find(committee, job)
     committee.sees(job)
@@ -138,14 +148,16 @@ def test_lead__several_jobs__travel_in_one_report(committee: Committee, submitte
     assert [verdict.job_id for verdict in leader.transmitted[0].report.verdicts] == [1, 2, 3]
 
 
-def test_lead__contested_job__does_not_hold_up_the_others(committee: Committee, submitted_job: JobFactory) -> None:
+def test_lead__contested_job__does_not_hold_up_the_others(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
     """A leader whose own verdict on job 1 is wrong is refused; its next report leaves that job out."""
     disputed, calm = submitted_job(1), submitted_job(2)
     leader = committee.leader_of(1)
-    leader.finds(disputed, Outcome.REJECT)
+    leader.finds(disputed)
     leader.finds(calm)
     for member in committee.others(leader):
-        member.finds(disputed)
+        member.finds(disputed, Outcome.REJECT)
         member.finds(calm)
     committee.sees(disputed, calm)
     leader.rounds.lead()  # refused by all
@@ -183,7 +195,9 @@ def test_lead__crash_between_signing_and_keeping__sequence_is_lost_and_no_second
     assert leader.transmitted[0].report.sequence == 5
 
 
-def test_lead__settled_meanwhile__proposal_is_given_up(committee: Committee, submitted_job: JobFactory) -> None:
+def test_lead__settled_meanwhile__proposal_is_given_up(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
     first, second = submitted_job(1), submitted_job(2)
     leader = committee.leader_of(1)
     leader.finds(first)
@@ -195,7 +209,9 @@ def test_lead__settled_meanwhile__proposal_is_given_up(committee: Committee, sub
     assert leader.ballots.highest_abandoned(CONFIG_DIGEST) == 1
 
 
-def test_lead__job_past_its_deadline__is_not_reported(committee: Committee, submitted_job: JobFactory) -> None:
+def test_lead__job_past_its_deadline__is_not_reported(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
     job = submitted_job(submitted_at=NOW - 1_200)
     all_find(committee, job)
     committee.sees(job)
@@ -230,7 +246,9 @@ def test_endorse__two_reports_for_one_sequence__second_is_refused(
     assert refusal.value.code == "signed"
 
 
-def test_endorse__after_a_restart__remembers_what_it_signed(tmp_path: Path, submitted_job: JobFactory) -> None:
+def test_endorse__after_a_restart__remembers_what_it_signed(
+    tmp_path: Path, submitted_job: JobFactory
+) -> None:
     first, second = submitted_job(1), submitted_job(2)
     before = build_committee(tmp_path)
     all_find(before, first, second)
@@ -270,7 +288,9 @@ def test_endorse__report_with_one_thing_wrong__is_refused(
     assert refusal.value.code == code
 
 
-def test_endorse__sequence_already_on_chain__is_refused(committee: Committee, submitted_job: JobFactory) -> None:
+def test_endorse__sequence_already_on_chain__is_refused(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
     job = submitted_job()
     all_find(committee, job)
     committee.sees(job, latest_sequence=1)
@@ -326,7 +346,9 @@ def test_endorse__before_the_chain_was_seen__is_refused(tmp_path: Path, submitte
     member = committee.others(committee.leader_of(1))[0]
     member.rounds._view = None
     with pytest.raises(Refusal) as refusal:
-        member.rounds.endorse(proposal_of(committee, committee.leader_of(1), report_on(committee.leader_of(1), job)))
+        member.rounds.endorse(
+            proposal_of(committee, committee.leader_of(1), report_on(committee.leader_of(1), job))
+        )
     assert refusal.value.code == "starting"
 
 
@@ -378,7 +400,9 @@ def test_accept_attested__signatures_below_the_quorum__is_refused(
     assert refusal.value.code == "signatures"
 
 
-def test_accept_attested__bitmask_names_others__is_refused(committee: Committee, submitted_job: JobFactory) -> None:
+def test_accept_attested__bitmask_names_others__is_refused(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
     attested = attested_by(committee, submitted_job())
     for signers in (0b1100, 0b110000, 0b11):
         if signers == attested.signers:

@@ -33,7 +33,9 @@ def test_mine__is_open_led_by_me_and_the_lowest_such(schedule: Schedule, index: 
 
 
 @given(schedules, st.integers(0, 30), st.integers(0, 100))
-def test_mine__above_an_abandoned_sequence__never_repeats_it(schedule: Schedule, index: int, places: int) -> None:
+def test_mine__above_an_abandoned_sequence__never_repeats_it(
+    schedule: Schedule, index: int, places: int
+) -> None:
     abandoned = schedule.latest_sequence + places
     sequence = schedule.mine(index % schedule.members, above=abandoned)
     assert sequence is None or sequence > abandoned

@@ -14,7 +14,13 @@ COMMITTEE = address("0x" + "c0" * 20)
 STRANGER = address("0x" + "dd" * 20)
 MODEL = bytes([7]) * 32
 
-POLICY = Policy(minimum_price=10, maximum_bond_bps=30_000, minimum_submit_window=60)
+POLICY = Policy(
+    minimum_price=10,
+    maximum_bond_bps=30_000,
+    minimum_submit_window=60,
+    minimum_evaluation_window=600,
+    request_bytes_per_second=100,
+)
 
 CIRCUMSTANCES = Circumstances(
     operator=OPERATOR,
@@ -72,7 +78,8 @@ def test_objection__reserved_for_this_operator__none() -> None:
         ({"bond": 26}, "exceeds the available stake"),
         ({"bond": 31}, "bps of the price"),
         ({"claim_deadline": NOW}, "deadline has passed"),
-        ({"submit_window": 59}, "less than the minimum"),
+        ({"submit_window": 59}, "to submit is less than the minimum"),
+        ({"evaluation_window": 599}, "to judge is less than the minimum"),
     ],
 )
 def test_objection__terms_with_one_thing_wrong__names_it(change: dict[str, object], words: str) -> None:
@@ -98,3 +105,14 @@ def test_objection__escrow_cannot_pay__names_it() -> None:
     objection = POLICY.objection(JOB, replace(CIRCUMSTANCES, escrow_balance=999))
     assert objection is not None
     assert "holds less than it owes" in objection
+
+
+def test_objection_to_size__request_that_just_fits__none() -> None:
+    assert POLICY.objection_to_size(JOB, 6_000) is None
+
+
+def test_objection_to_size__request_that_cannot_be_computed_in_time__names_it() -> None:
+    """Else a requester could collect the late penalty of every worker with one long request and a short window."""
+    objection = POLICY.objection_to_size(JOB, 6_001)
+    assert objection is not None
+    assert "may take 61 s" in objection

@@ -1,7 +1,7 @@
 """Write the ABIs of the deployable contracts where ``proofmill.chain`` reads them.
 
-python scripts/export_abis.py            compile and write proofmill/chain/abi/<Name>.json
-python scripts/export_abis.py --check    compile and fail when a file there differs
+python tools/export_abis.py            compile and write proofmill/chain/abi/<Name>.json
+python tools/export_abis.py --check    compile and fail when a file there differs
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> int:
     for target in stale:
         print(f"{'differs' if check else 'written'}: {target.relative_to(ROOT)}")
     if check and stale:
-        print("Run `python scripts/export_abis.py` and commit the result.", file=sys.stderr)
+        print("Run `python tools/export_abis.py` and commit the result.", file=sys.stderr)
         return 1
     return 0
 

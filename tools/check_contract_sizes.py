@@ -1,6 +1,6 @@
 """Fail when a deployable contract is larger than the chain accepts, and print how large each one is.
 
-python scripts/check_contract_sizes.py
+python tools/check_contract_sizes.py
 """
 
 from __future__ import annotations

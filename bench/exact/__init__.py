@@ -1,0 +1,1 @@
+"""Quality and speed of the exact engine against the same model in floating point."""
