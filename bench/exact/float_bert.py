@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -22,16 +23,27 @@ class FloatBert:
             int(name.split(".")[2]) for name in source if name.startswith("encoder.layer.")
         )
 
-    def embed(self, sequences: Sequence[Sequence[int]], batch_size: int = 32) -> Tensor:
-        """Embeddings [n, D] in the order given, computed in padded batches of similar length."""
-        order = sorted(range(len(sequences)), key=lambda index: len(sequences[index]))
-        rows: list[Tensor] = [torch.empty(0)] * len(order)
-        with torch.inference_mode():
-            for start in range(0, len(order), batch_size):
-                batch = order[start : start + batch_size]
-                for index, row in zip(batch, self._run([sequences[i] for i in batch]), strict=True):
-                    rows[index] = row
-        return torch.stack(rows)
+    def embed(self, sequences: Sequence[Sequence[int]], batch_size: int = 32, threads: int = 0) -> Tensor:
+        """Embeddings [n, D] in the order given, computed in padded batches of similar length.
+
+        With 0 threads PyTorch divides each operator among its own; otherwise that many threads take whole batches.
+        """
+        order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
+        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+        def compute(batch: list[int]) -> Tensor:
+            with torch.inference_mode():
+                return self._run([sequences[index] for index in batch])
+
+        if threads:
+            before = torch.get_num_threads()
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                results = list(pool.map(compute, batches))
+            torch.set_num_threads(before)
+        else:
+            results = [compute(batch) for batch in batches]
+        place = torch.tensor(order).argsort()
+        return torch.cat(results)[place]
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
         return linear(x, self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"])

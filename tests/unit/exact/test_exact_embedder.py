@@ -11,8 +11,8 @@ import torch
 
 from proofmill.exact import Embedder, InvalidOperand, InvalidSequence, InvalidText, Manifest, bert
 from proofmill.exact.bert import Encoder, specification
-from proofmill.exact.embedder import MOST_TOKENS, _batches
 from proofmill.exact.carriers import CARRIER_NAMES, Carrier, carrier_fault
+from proofmill.exact.embedder import MOST_TOKENS, _batches
 from proofmill.exact.golden import golden_sequences
 from proofmill.exact.minilm import load_packed
 from tests.reference import big_integers as reference
