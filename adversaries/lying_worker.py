@@ -25,6 +25,9 @@ class LyingEngine:
     def model_ids(self) -> frozenset[bytes]:
         return self._honest.model_ids()
 
+    def load(self) -> None:
+        self._honest.load()
+
     def validate(self, model_id: bytes, request: bytes) -> object:
         return self._honest.validate(model_id, request)
 

@@ -23,6 +23,9 @@ class VanishingEngine:
     def model_ids(self) -> frozenset[bytes]:
         return self._honest.model_ids()
 
+    def load(self) -> None:
+        self._honest.load()
+
     def validate(self, model_id: bytes, request: bytes) -> object:
         return self._honest.validate(model_id, request)
 

@@ -25,6 +25,8 @@ def main(config: Path | None) -> None:
     """Re-execute submitted jobs, attest verdicts with the committee, relay them."""
     settings = OracleSettings.load(config)
     with Node.open(settings, role="oracle") as node:
+        engine = minilm_engine()
+        engine.load()
         ballots = Ballots(node.database)
         urls = {member: url for member, url in settings.peers.items() if member != node.account.address}
         peers = Peers(urls)
@@ -48,7 +50,7 @@ def main(config: Path | None) -> None:
             account=node.account,
             watch=ChainWatch(node.deployment.chain_id, committee, node.board),
             judge=Judge(
-                engine=minilm_engine(), fetcher=fetcher, store=node.store, ballots=ballots, log=node.log
+                engine=engine, fetcher=fetcher, store=node.store, ballots=ballots, log=node.log
             ),
             rounds=rounds,
             health=node.health,

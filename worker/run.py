@@ -15,6 +15,7 @@ from worker.service import Worker
 def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     """Serve `engine` with the worker of `settings`; returns after SIGTERM or SIGINT."""
     with Node.open(settings, role="worker") as node:
+        engine.load()
         fetcher = BlobFetcher(node.store, settings.peers)
         worker = Worker(
             account=node.account,

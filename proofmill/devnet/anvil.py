@@ -199,6 +199,10 @@ class Anvil:
         """Whether each transaction is mined as it arrives."""
         self.request("evm_setAutomine", [is_automatic])
 
+    def set_block_time(self, seconds: int) -> None:
+        """From now on a block every so many seconds, with or without transactions."""
+        self.request("evm_setIntervalMining", [seconds])
+
     def set_next_base_fee(self, base_fee: int) -> None:
         """The base fee of the next block."""
         self.request("anvil_setNextBlockBaseFeePerGas", [hex(base_fee)])

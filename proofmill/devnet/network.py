@@ -59,7 +59,7 @@ class NetworkPlan:
 
     faults_tolerated: int = 1
     workers: tuple[WorkerSpec, ...] = (WorkerSpec("worker"),)
-    block_time: int | None = 1
+    block_time: int = 1
     requester_balance: int = 1_000 * MILL
     poll_interval: float = 0.5
     patience: float = 15.0
@@ -81,11 +81,7 @@ class Devnet:
 
     def __post_init__(self) -> None:
         self.directory = self.directory.resolve()
-        self.anvil = Anvil(
-            port=self.plan.rpc_port,
-            block_time=self.plan.block_time,
-            log_file=self.directory / "logs" / "anvil.log",
-        )
+        self.anvil = Anvil(port=self.plan.rpc_port, log_file=self.directory / "logs" / "anvil.log")
         self.accounts: dict[str, LocalAccount] = {}
         self.nodes: dict[str, NodeProcess] = {}
         self._stack = ExitStack()
@@ -127,6 +123,8 @@ class Devnet:
         self.watch(f"local chain {self.anvil.chain_id} runs at {self.anvil.rpc_url}")
         self._create_accounts()
         self.deployment = self._deploy()
+        # Only now: while nobody watches, a block per transaction deploys in a second instead of ten.
+        self.anvil.set_block_time(self.plan.block_time)
         self.watch("contracts are deployed, the committee is configured, stake is deposited")
         self._write_settings()
         self._start_nodes()
@@ -240,14 +238,13 @@ class Devnet:
             node.start()
             self._stack.callback(node.stop)
         # All are asked to end before the first is waited for: they go down side by side.
-        self._stack.callback(self._signal_nodes)
+        self._stack.callback(self._ask_nodes_to_end)
         for node in self.nodes.values():
             node.wait_until_ready()
 
-    def _signal_nodes(self) -> None:
+    def _ask_nodes_to_end(self) -> None:
         for node in self.nodes.values():
-            if node.process is not None and node.process.poll() is None:
-                node.process.terminate()
+            node.ask_to_end()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -33,9 +32,11 @@ class NodeProcess:
     url: str
     log_file: Path
     process: subprocess.Popen[bytes] | None = None
+    _is_asked_to_end: bool = False
 
     def start(self) -> None:
         """Start the process; it dies with this one."""
+        self._is_asked_to_end = False
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module, "--config", str(self.config)],
@@ -79,11 +80,17 @@ class NodeProcess:
             self.process.kill()
             self.process.wait()
 
+    def ask_to_end(self) -> None:
+        """Ask once for an orderly end; a node takes a second request as an order to drop everything."""
+        if self.process is not None and self.process.poll() is None and not self._is_asked_to_end:
+            self._is_asked_to_end = True
+            self.process.terminate()
+
     def stop(self) -> None:
-        """Ask the process to end, and insist if it does not."""
-        if self.process is None or self.process.poll() is not None:
+        """Wait for an orderly end, and insist if it does not come."""
+        self.ask_to_end()
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:

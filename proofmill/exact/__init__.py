@@ -4,6 +4,7 @@ from proofmill.exact.embedder import Embedder
 from proofmill.exact.errors import (
     CarrierUnavailable,
     ExactError,
+    GoldenMismatch,
     InvalidManifest,
     InvalidOperand,
     InvalidSequence,
@@ -12,6 +13,7 @@ from proofmill.exact.errors import (
     ModelUnavailable,
     TableMismatch,
 )
+from proofmill.exact.golden import check_golden
 from proofmill.exact.manifest import Manifest, ModelLimits
 from proofmill.exact.minilm import MINILM_MODEL_ID, load_minilm
 
@@ -20,6 +22,7 @@ __all__ = [
     "CarrierUnavailable",
     "Embedder",
     "ExactError",
+    "GoldenMismatch",
     "InvalidManifest",
     "InvalidOperand",
     "InvalidSequence",
@@ -29,5 +32,6 @@ __all__ = [
     "ModelRefused",
     "ModelUnavailable",
     "TableMismatch",
+    "check_golden",
     "load_minilm",
 ]

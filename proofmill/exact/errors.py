@@ -39,3 +39,7 @@ class CarrierUnavailable(ExactError):
 
 class TableMismatch(ExactError):
     """A generated function table is not the one this version of the arithmetic pins."""
+
+
+class GoldenMismatch(ExactError):
+    """The whole model gives other bits than the recorded ones on this machine."""

@@ -47,6 +47,10 @@ class Engine(Protocol):
         """Return the models that can be asked for."""
         ...
 
+    def load(self) -> None:
+        """Load every model now, so that a machine that cannot serve says so before it takes work."""
+        ...
+
     def validate(self, model_id: bytes, request: bytes) -> object:
         """Check all that ``execute`` checks, without executing. InvalidRequest, UnknownModel."""
         ...
@@ -71,6 +75,11 @@ class ExactEngine:
     def model_ids(self) -> frozenset[bytes]:
         """Return the models that can be asked for, loaded or not."""
         return frozenset(self._loaders)
+
+    def load(self) -> None:
+        """Load every model now; without this each is loaded when it is first asked for."""
+        for model_id in self._loaders:
+            self._load(model_id)
 
     def execute(self, model_id: bytes, request: bytes, progress: Progress | None = None) -> bytes:
         """Return the answer blob; ``progress(done, total)`` counts sequences.
@@ -128,11 +137,19 @@ class ExactEngine:
 
 
 def minilm_engine(carrier: str | None = None) -> ExactEngine:
-    """Return an engine that runs MiniLM in exact integers; ``carrier`` goes to ``load_minilm``."""
-    # Importing the model imports torch, which takes seconds: only those who run models pay for it.
-    from proofmill.exact import MINILM_MODEL_ID, load_minilm
+    """Return an engine that runs MiniLM in exact integers; ``carrier`` goes to ``load_minilm``.
 
-    return ExactEngine({bytes.fromhex(MINILM_MODEL_ID): lambda: load_minilm(carrier=carrier)})
+    Loading includes the golden check: a machine that computes other bits refuses to answer (``GoldenMismatch``).
+    """
+    # Importing the model imports torch, which takes seconds: only those who run models pay for it.
+    from proofmill.exact import MINILM_MODEL_ID, check_golden, load_minilm
+
+    def load() -> ExactEmbedder:
+        embedder = load_minilm(carrier=carrier)
+        check_golden(embedder)
+        return embedder
+
+    return ExactEngine({bytes.fromhex(MINILM_MODEL_ID): load})
 
 
 def _validate_against(request: EmbeddingRequest, limits: EmbedderLimits) -> None:

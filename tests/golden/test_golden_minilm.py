@@ -6,8 +6,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
+from proofmill.exact import GoldenMismatch, check_golden, load_minilm
 from proofmill.exact.carriers import carrier_fault
+from proofmill.exact.golden import GOLDEN_ANSWERS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = json.loads((ROOT / "tests" / "golden" / "minilm_e16.json").read_text("utf-8"))
@@ -15,10 +18,7 @@ EXPECTED = json.loads((ROOT / "tests" / "golden" / "minilm_e16.json").read_text(
 
 def load_script() -> ModuleType:
     """The script behind ``make golden``."""
-    path = next(
-        path for path in (ROOT / "tools" / "golden.py", ROOT / "scripts" / "golden.py") if path.exists()
-    )
-    specification = importlib.util.spec_from_file_location("golden_script", path)
+    specification = importlib.util.spec_from_file_location("golden_script", ROOT / "tools" / "golden.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -60,3 +60,17 @@ def test_an_unavailable_carrier_is_not_a_failure(
     monkeypatch.setattr(script, "carrier_fault", lambda carrier: "wrong" if carrier == "int8" else None)
     assert script.main([]) == 0
     assert "unavailable here: wrong" in capsys.readouterr().out
+
+
+def test_check_golden__recorded_answer__passes_and_is_the_one_that_nodes_check() -> None:
+    assert GOLDEN_ANSWERS[EXPECTED["model_id"]] == EXPECTED["answer_sha256"]
+    check_golden(load_minilm())
+
+
+def test_check_golden__one_constant_changed_in_memory__is_refused() -> None:
+    """Memory that went bad after the weights were verified: the machine must not serve."""
+    embedder = load_minilm()
+    with torch.inference_mode():
+        embedder._encoder._layers[0].up.offset[0] += 1 << 16
+    with pytest.raises(GoldenMismatch, match="golden sequences"):
+        check_golden(embedder)

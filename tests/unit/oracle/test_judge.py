@@ -14,7 +14,7 @@ from proofmill.chain.types import Outcome
 from proofmill.jobs import InvalidRequest, UnknownModel
 from proofmill.jobs.engine import Progress
 from proofmill.logs import get_logger
-from proofmill.store import BlobFetcher, DirectoryStore, content_id
+from proofmill.store import BlobFetcher, DirectoryStore, StoreFull, content_id
 
 REQUEST = b"a request"
 MODEL = content_id(b"a manifest")
@@ -28,6 +28,9 @@ class ReversingEngine:
 
     def model_ids(self) -> frozenset[bytes]:
         return frozenset({MODEL})
+
+    def load(self) -> None:
+        """Nothing to load."""
 
     def validate(self, model_id: bytes, request: bytes) -> object:
         if model_id != MODEL:
@@ -114,3 +117,68 @@ def test_consider__unknown_model__no_verdict(bench: Bench, submitted_job: Callab
     job = asking(submitted_job(), REQUEST)
     job = replace(job, terms=replace(job.terms, model_id=bytes(32)))
     assert bench.judge.consider(job) is None
+
+
+def test_consider__store_is_full__verdict_is_given_all_the_same(
+    bench: Bench, submitted_job: Callable[..., TrackedJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever fills the disks of the committee must not silence it."""
+    bench.store.put(REQUEST)
+
+    def full(*_: object, **__: object) -> bytes:
+        raise StoreFull("no room", remedy="none: this is a test")
+
+    monkeypatch.setattr(bench.store, "put", full)
+    finding = bench.judge.consider(asking(submitted_job(answer=REQUEST[::-1]), REQUEST))
+    assert finding is not None
+    assert finding.verdict.outcome is Outcome.COMPLETE
+
+
+def test_consider__right_answer__is_not_kept_for_ever(
+    bench: Bench, submitted_job: Callable[..., TrackedJob]
+) -> None:
+    bench.store.put(REQUEST)
+    bench.judge.consider(asking(submitted_job(answer=REQUEST[::-1]), REQUEST))
+    assert not bench.store.is_pinned(content_id(REQUEST[::-1]))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("tensor"), StoreFull("no room", remedy="none")]
+)
+def test_consider__request_that_breaks_the_engine__is_postponed(
+    bench: Bench,
+    submitted_job: Callable[..., TrackedJob],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    """Every member gets the same request: one that ends the process would end all of them."""
+    bench.store.put(REQUEST)
+
+    def fail(*_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(bench.engine, "execute", fail)
+    job = asking(submitted_job(), REQUEST)
+    assert bench.judge.consider(job) is None
+    assert bench.judge.next_of([job]) is None
+
+
+def test_next_of__jobs_that_failed__come_after_the_fresh_ones(
+    bench: Bench, submitted_job: Callable[..., TrackedJob], clock: Callable[[float], None]
+) -> None:
+    """Jobs without an input, however many, do not keep an honest one waiting."""
+    junk = [asking(submitted_job(number), b"missing") for number in (1, 2, 3)]
+    junk = [replace(job, commitment=content_id(bytes([job.id]))) for job in junk]
+    for job in junk:
+        assert bench.judge.consider(job) is None
+    fresh = asking(submitted_job(9, submitted_at=junk[0].submitted_at + 60), REQUEST)
+    assert bench.judge.next_of([*junk, fresh]) == fresh
+    assert bench.judge.next_of(junk) is None  # not due yet
+
+
+def test_next_of__judged_job__is_done(bench: Bench, submitted_job: Callable[..., TrackedJob]) -> None:
+    bench.store.put(REQUEST)
+    job = asking(submitted_job(), REQUEST)
+    assert bench.judge.next_of([job]) == job
+    bench.judge.consider(job)
+    assert bench.judge.next_of([job]) is None
