@@ -49,9 +49,7 @@ def main(config: Path | None) -> None:
         oracle = Oracle(
             account=node.account,
             watch=ChainWatch(node.deployment.chain_id, committee, node.board),
-            judge=Judge(
-                engine=engine, fetcher=fetcher, store=node.store, ballots=ballots, log=node.log
-            ),
+            judge=Judge(engine=engine, fetcher=fetcher, store=node.store, ballots=ballots, log=node.log),
             rounds=rounds,
             health=node.health,
             poll_interval=settings.poll_interval,

@@ -219,7 +219,9 @@ class Ballots:
 
         So is the time it was first seen, which the relay delay counts from.
         """
-        if self.attested(config_digest, attested.report.sequence) is None:  # a repeated message writes nothing
+        if (
+            self.attested(config_digest, attested.report.sequence) is None
+        ):  # a repeated message writes nothing
             values = {
                 "config_digest": config_digest,
                 "sequence": attested.report.sequence,

@@ -126,7 +126,9 @@ class Rounds:
         if report.sequence <= view.latest_sequence:
             raise Refusal("sequence", f"the chain is at sequence {view.latest_sequence} already")
         if view.block_time - report.observed_at > view.maximum_report_age:
-            raise Refusal("age", f"the report was observed at {report.observed_at}, it is {view.block_time} here")
+            raise Refusal(
+                "age", f"the report was observed at {report.observed_at}, it is {view.block_time} here"
+            )
         # What costs nothing is checked first: anyone may send this message, and recovering a signer takes a while.
         needed = view.quorum(report)
         if not len(attested.signatures) == attested.signers.bit_count() == needed:
@@ -243,9 +245,7 @@ class Rounds:
         A rejection needs more signatures, so in one report with completions it could hold them up. Taking turns, no group
         waits for ever however many jobs another one has.
         """
-        alone = [
-            [item] for item in findings if (item.verdict.escrow, item.verdict.job_id) in self._contested
-        ]
+        alone = [[item] for item in findings if (item.verdict.escrow, item.verdict.job_id) in self._contested]
         calm = [item for item in findings if [item] not in alone]
         by_outcome = (
             [item for item in calm if item.verdict.outcome is outcome][:MAXIMUM_VERDICTS]

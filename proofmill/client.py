@@ -37,15 +37,22 @@ from proofmill.chain import (
     load_keystore,
     open_database,
 )
-from proofmill.chain.errors import CallReverted, TransactionReverted
+from proofmill.chain.errors import (
+    CallReverted,
+    NodeRefused,
+    RpcUnavailable,
+    TransactionReverted,
+    node_failures,
+)
 from proofmill.chain.history import format_amount
 from proofmill.chain.types import EMPTY_ADDRESS, EMPTY_BYTES32
 from proofmill.errors import ProofmillError
-from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest
+from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest, InvalidAnswer
 from proofmill.settings import ChainSettings
 from proofmill.store import BlobFetcher, DirectoryStore, to_cid
 
 MILL = 10**18
+OUTAGE_PATIENCE_SECONDS = 120.0  # how long `wait` goes on asking a node that does not answer
 
 
 class InsufficientFunds(ProofmillError):
@@ -58,6 +65,10 @@ class JobFailed(ProofmillError):
     def __init__(self, message: str, *, remedy: str, job: Job) -> None:
         super().__init__(message, remedy=remedy)
         self.job = job
+
+
+class JobUnfinished(ProofmillError):
+    """The job goes on, but its end could not be waited for or its answer not be fetched; the message names the job."""
 
 
 class WrongAnswer(ProofmillError):
@@ -162,11 +173,20 @@ class Client:
             InvalidText, InvalidRequest: a text is too long, or there are too many; nothing was spent.
             InsufficientFunds: nothing was posted.
             JobFailed: nobody answered in time or the answer was wrong; the price is back.
+            JobUnfinished: the job is posted, and something else failed; says how to go on.
         """
         request = self.build_request(texts, model_id=model_id)
         posted = self.post(request, terms or Terms())
-        job = self.wait(posted.id)
-        return self.collect(job)
+        try:
+            with node_failures():
+                return self.collect(self.wait(posted.id))
+        except (JobFailed, WrongAnswer):
+            raise
+        except ProofmillError as error:
+            raise JobUnfinished(
+                f"job {posted.id} is posted, but: {error}",
+                remedy=f"{error.remedy} Then go on with: proofmill job fetch {posted.id} --out FILE",
+            ) from error
 
     # ---------------------------------------------------------------- step by step
     def build_request(self, texts: Sequence[str], *, model_id: bytes | None = None) -> EmbeddingRequest:
@@ -212,10 +232,24 @@ class Client:
 
         Raises:
             JobFailed: it ended otherwise; deadlines that passed have been settled, the message says with what result.
+            RpcUnavailable, NodeRefused: the node has not answered for two minutes.
         """
         seen: tuple[JobState, bool] | None = None
+        unanswered_since: float | None = None
         while True:
-            job = self.suite.job_escrow.job(job_id)
+            try:
+                with node_failures():
+                    job = self.suite.job_escrow.job(job_id)
+                    now = self._now()
+            except (RpcUnavailable, NodeRefused) as error:
+                if unanswered_since is None:
+                    unanswered_since = time.monotonic()
+                    self._say("waiting", f"the node does not answer, trying again: {error}", job_id)
+                if time.monotonic() - unanswered_since > OUTAGE_PATIENCE_SECONDS:
+                    raise
+                time.sleep(self.poll_interval)
+                continue
+            unanswered_since = None
             stage = (job.state, job.is_claimed)
             if stage != seen:
                 seen = stage
@@ -224,7 +258,7 @@ class Client:
                 return job
             if job.state.is_final:
                 raise self._failure(job)
-            if self._now() > self._deadline(job):
+            if now > self._deadline(job):
                 self.refund(job)
             time.sleep(self.poll_interval)
 
@@ -233,14 +267,20 @@ class Client:
 
         Raises:
             BlobUnavailable: no node has it (yet): try again, the hash on chain does not change.
-            WrongAnswer: the accepted blob has another shape than the request asks for.
+            WrongAnswer: the accepted blob is not an answer, or has another shape than the request asks for.
         """
         deliverable = self.suite.job_escrow.deliverable(job.id, posted_block=job.posted_block)
         if deliverable is None:
             raise WrongAnswer(
                 f"job {job.id} has no answer on chain", remedy="Look at it with: proofmill job show"
             )
-        answer = EmbeddingAnswer.from_bytes(self.fetcher.fetch(deliverable))
+        try:
+            answer = EmbeddingAnswer.from_bytes(self.fetcher.fetch(deliverable))
+        except InvalidAnswer as error:
+            raise WrongAnswer(
+                f"job {job.id}: the accepted blob is not an answer: {error}",
+                remedy="Report this: the committee accepted an answer that cannot be right.",
+            ) from error
         request = EmbeddingRequest.from_bytes(self.fetcher.fetch(job.terms.input_root))
         if len(answer.embeddings) != len(request.sequences):
             raise WrongAnswer(
@@ -307,30 +347,32 @@ class Client:
 
     def _failure(self, job: Job) -> JobFailed:
         price = format_amount(job.terms.price)
+        is_mine = job.terms.requester == self.account.address
+        back = f"{price} are back in {'your account' if is_mine else f'the account of {job.terms.requester}'}"
         if job.state == JobState.REJECTED and job.is_claimed:
             return JobFailed(
-                f"job {job.id}: the committee found the answer of {job.provider} wrong; {price} are back in your account "
-                "and you are compensated out of the worker's stake",
+                f"job {job.id}: the committee found the answer of {job.provider} wrong; {back}, with a "
+                "compensation out of the worker's stake",
                 remedy="Post the job again; the worker that lied has lost its bond.",
                 job=job,
             )
         if job.state == JobState.REJECTED:
             return JobFailed(
-                f"job {job.id} was cancelled; {price} are back in your account",
+                f"job {job.id} was cancelled; {back}",
                 remedy="Post it again.",
                 job=job,
             )
         if not job.is_claimed:
             return JobFailed(
-                f"job {job.id}: no worker claimed it in time; {price} are back in your account",
+                f"job {job.id}: no worker claimed it in time; {back}",
                 remedy="Check that somebody serves the model (0x"
                 + job.terms.model_id.hex()
                 + "), or offer a higher --price.",
                 job=job,
             )
         return JobFailed(
-            f"job {job.id}: {job.provider} claimed it and no verdict came in time; {price} are back in your account",
-            remedy="Post the job again. If the worker was late, its late penalty was paid to you too.",
+            f"job {job.id}: {job.provider} claimed it and no verdict came in time; {back}",
+            remedy="Post the job again. If the worker was late, its late penalty went to the requester too.",
             job=job,
         )
 

@@ -21,7 +21,9 @@ from proofmill.chain import (
     load_keystore,
     open_database,
 )
+from proofmill.chain.errors import node_failures
 from proofmill.chain.job_board import JobBoard
+from proofmill.errors import ProofmillError
 from proofmill.health import Health
 from proofmill.logs import Logger, configure_logs, get_logger
 from proofmill.settings import NodeSettings
@@ -67,7 +69,7 @@ class Node:
             stack.callback(database.dispose)
             policy = SenderPolicy(confirmations=settings.confirmations, patience=settings.fee_patience)
             sender = stack.enter_context(TransactionSender(web3, account, Journal(database), policy=policy))
-            sender.resume()
+            _resume(sender, log)
             _limit_threads(settings.torch_threads)
             yield cls(
                 settings=settings,
@@ -101,6 +103,15 @@ class Node:
             self.log.info("ready", url=server.url, chain_id=self.deployment.chain_id)
             yield
         self.log.info("stopped")
+
+
+def _resume(sender: TransactionSender, log: Logger) -> None:
+    """Finish what a crash interrupted, if that can be done now: an oracle without ether can still sign what others relay."""
+    try:
+        with node_failures():
+            sender.resume()
+    except ProofmillError as error:
+        log.warning("earlier transactions wait", error=str(error), remedy=error.remedy)
 
 
 def _limit_threads(threads: int) -> None:

@@ -14,8 +14,8 @@ def run_until_stopped(
 ) -> None:
     """Call `step` every `poll_interval` seconds until `stopping` is set.
 
-    An expected failure (`ProofmillError`, or an error that the chain's node answered) ends the turn and is logged with its remedy; anything else
-    is a bug and ends the process, whose journal makes the next start safe.
+    An expected failure (`ProofmillError`, or an error that the chain's node answered) ends the turn and is logged with its
+    remedy; anything else is a bug and ends the process, whose journal makes the next start safe.
     """
     while not stopping.is_set():
         try:

@@ -58,9 +58,7 @@ class Policy:
             )
         if terms.evaluation_window < self.minimum_evaluation_window:
             # A job that cannot be judged in time ends unpaid, and its requester can read the answer all the same.
-            return (
-                f"{terms.evaluation_window} s to judge is less than the minimum {self.minimum_evaluation_window} s"
-            )
+            return f"{terms.evaluation_window} s to judge is less than the minimum {self.minimum_evaluation_window} s"
         if terms.bond > now.available_stake:
             return f"its bond {terms.bond} exceeds the available stake {now.available_stake}"
         return None
@@ -69,7 +67,5 @@ class Policy:
         """Why the request of `job` is too much work for its time: who claims and is late pays a penalty."""
         seconds = -(-request_bytes // self.request_bytes_per_second)
         if seconds > job.terms.submit_window:
-            return (
-                f"its request of {request_bytes} bytes may take {seconds} s, it leaves {job.terms.submit_window} s"
-            )
+            return f"its request of {request_bytes} bytes may take {seconds} s, it leaves {job.terms.submit_window} s"
         return None

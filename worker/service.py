@@ -54,7 +54,9 @@ class Worker:
         self._stopping = threading.Event()
         self._left_alone: dict[int, str] = {}
         self._looks: Backoff[int] = Backoff()  # at requests that were missing or malformed, by job
-        self._computed: dict[bytes, bytes] = {}  # terms hash → answer, of own jobs: a retry does not compute again
+        self._computed: dict[
+            bytes, bytes
+        ] = {}  # terms hash → answer, of own jobs: a retry does not compute again
 
     def stop(self) -> None:
         """Ask for no step after the one that runs."""
@@ -77,9 +79,7 @@ class Worker:
             try:
                 self._advance(job, view)
             except (JobError, StoreError) as error:
-                self._log.error(
-                    "own job does not advance", job=job.id, error=str(error), remedy=error.remedy
-                )
+                self._log.error("own job does not advance", job=job.id, error=str(error), remedy=error.remedy)
         self._claim_one(
             [job for job in view.open if job.state == JobState.FUNDED and not job.is_claimed], view
         )

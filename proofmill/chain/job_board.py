@@ -171,9 +171,7 @@ class JobBoard:
             .order_by(_watched.c.job_id)
         )
         with self._transaction() as connection:
-            return [
-                (row.job_id, row.posted_block, row.settled_block) for row in connection.execute(query)
-            ]
+            return [(row.job_id, row.posted_block, row.settled_block) for row in connection.execute(query)]
 
     def _note_settlement(self, job_id: int, block_number: int | None) -> None:
         query = update(_watched).where(self._ours, _watched.c.job_id == job_id)

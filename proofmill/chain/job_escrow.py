@@ -25,7 +25,6 @@ from proofmill.chain.types import (
     address,
 )
 
-
 MAXIMUM_REMEMBERED: Final = 4_096  # jobs whose terms are kept in memory
 
 
@@ -136,9 +135,7 @@ class JobEscrow(OwnableClient):
         return address(self._read("staking", block=block))
 
     # ------------------------------------------------------------------ events and state together
-    def job(
-        self, job_id: int, *, block: BlockReference = "latest", posted_block: int | None = None
-    ) -> Job:
+    def job(self, job_id: int, *, block: BlockReference = "latest", posted_block: int | None = None) -> Job:
         """A job with its terms and its state, all as of one block.
 
         ``posted_block``, where known, saves a search for its event through all blocks since the deployment.

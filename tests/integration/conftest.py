@@ -1,4 +1,4 @@
-"""One anvil and one deployed suite for all tests of the chain; every test goes back to the same state."""
+"""One anvil and one deployed suite for all tests on a bare chain; every test goes back to the same state."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from proofmill.chain.errors import CallReverted, EventNotFound, JobNotFound, NoC
 from proofmill.chain.typed_data import COMMITTEE_NAME, COMMITTEE_VERSION
 from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.devnet.anvil import CHAIN_ID, Anvil
-from tests.integration.chain.conftest import SenderFactory
+from tests.integration.conftest import SenderFactory
 
 PRICE = 10**18
 words = st.binary(min_size=32, max_size=32)

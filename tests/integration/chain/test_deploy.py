@@ -15,8 +15,8 @@ from proofmill.chain import Deployment, Journal, connect
 from proofmill.chain.errors import DeploymentInvalid, RpcUnavailable, WrongChain
 from proofmill.deploy import Artifacts, DeployParameters, deploy_suite
 from proofmill.devnet.anvil import Anvil, AnvilFailed
-from tests.integration.chain.conftest import SenderFactory
 from tests.integration.chain.faults import faulty, once
+from tests.integration.conftest import SenderFactory
 
 
 class Crash(BaseException):

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from proofmill.chain import EventSync, Journal, Status, Suite, open_database
 from proofmill.chain.database import metadata
 from proofmill.chain.errors import SenderLocked
-from tests.integration.chain.conftest import SenderFactory
+from tests.integration.conftest import SenderFactory
 
 VARIABLE = "PROOFMILL_TEST_DATABASE"
-RECIPIENT = "0x00000000000000000000000000000000000000Ac"
+RECIPIENT = "0x00000000000000000000000000000000000000ac"
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from proofmill.chain.errors import (
 from proofmill.chain.fees import GWEI
 from proofmill.chain.journal import Entry, Key
 from proofmill.devnet.anvil import CHAIN_ID, Anvil
-from tests.integration.chain.conftest import OPERATOR_TOKENS, SenderFactory
 from tests.integration.chain.faults import faulty, lose_answer, once
+from tests.integration.conftest import OPERATOR_TOKENS, SenderFactory
 
 RECIPIENT = to_checksum_address("0x" + "ab" * 20)
 

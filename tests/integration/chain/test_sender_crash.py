@@ -13,10 +13,10 @@ from eth_account.signers.local import LocalAccount
 from proofmill.chain import Journal, Status, Suite
 from proofmill.chain.errors import SenderLocked
 from proofmill.devnet.anvil import REPOSITORY, Anvil
-from tests.integration.chain.conftest import SenderFactory
 from tests.integration.chain.crashing_child import MOMENTS
+from tests.integration.conftest import SenderFactory
 
-RECIPIENT = "0x00000000000000000000000000000000000000Ac"
+RECIPIENT = "0x00000000000000000000000000000000000000ac"
 AMOUNT = 11
 
 

@@ -14,7 +14,7 @@ from proofmill.chain.errors import NodeRefused
 from proofmill.devnet.anvil import Anvil
 from tests.integration.chain.faults import faulty
 
-RECIPIENT = "0x00000000000000000000000000000000000000aB"
+RECIPIENT = "0x00000000000000000000000000000000000000ab"
 
 
 @pytest.fixture

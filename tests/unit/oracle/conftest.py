@@ -160,7 +160,13 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
 def submitted_job() -> Callable[..., TrackedJob]:
     """A factory of jobs that wait for a verdict."""
 
-    def build(job_id: int = 1, *, submitted_at: int = NOW, answer: bytes = b"an answer") -> TrackedJob:
+    def build(
+        job_id: int = 1,
+        *,
+        submitted_at: int = NOW,
+        answer: bytes = b"an answer",
+        evaluation_window: int = EVALUATION_WINDOW,
+    ) -> TrackedJob:
         terms = JobTerms(
             requester=address("0x" + "b2" * 20),
             provider=WORKER,
@@ -172,7 +178,7 @@ def submitted_job() -> Callable[..., TrackedJob]:
             late_penalty=1,
             claim_deadline=NOW + 300,
             submit_window=600,
-            evaluation_window=EVALUATION_WINDOW,
+            evaluation_window=evaluation_window,
         )
         deliverable = content_id(answer)
         return TrackedJob(
@@ -181,7 +187,7 @@ def submitted_job() -> Callable[..., TrackedJob]:
             terms=terms,
             state=JobState.SUBMITTED,
             provider=WORKER,
-            deadline=submitted_at + EVALUATION_WINDOW,
+            deadline=submitted_at + evaluation_window,
             commitment=commitment(terms, deliverable),
             posted_block=1,
             deliverable=deliverable,

@@ -12,7 +12,7 @@ from oracle.rounds import Refusal
 from proofmill.chain.job_board import TrackedJob
 from proofmill.chain.typed_data import recover_signer, sign_report
 from proofmill.chain.types import Outcome, Report
-from proofmill.store import content_id
+from proofmill.store import StoreFull, content_id
 from tests.unit.oracle.conftest import (
     CHAIN_ID,
     COMMITTEE,
@@ -422,3 +422,175 @@ def test_accept_attested__report_changed_after_signing__is_refused(
     with pytest.raises(Refusal) as refusal:
         committee.members[3].rounds.accept_attested(changed)
     assert refusal.value.code == "signatures"
+
+
+# ------------------------------------------------------------------ a report that can no longer be relayed
+def attested_and_held_back(committee: Committee, *jobs: TrackedJob) -> AttestedReport:
+    """The report of leader 1 with its quorum, handed to everybody and not relayed by anybody."""
+    all_find(committee, *jobs)
+    committee.sees(*jobs)
+    committee.leader_of(1).rounds.lead()
+    attested = committee.leader_of(2).ballots.attested(CONFIG_DIGEST, 1)
+    assert attested is not None
+    return attested
+
+
+def test_relay__report_grew_too_old__does_not_hold_up_later_ones(
+    committee: Committee, submitted_job: JobFactory, clock: Callable[[float], None]
+) -> None:
+    """A leader that holds its attested report back until it is too old must not stop the committee."""
+    job = submitted_job(evaluation_window=7_200)
+    attested_and_held_back(committee, job)
+    committee.later(3_601)
+    clock(3_601)
+    successor = committee.leader_of(2)
+    successor.rounds.lead()
+    successor.rounds.relay()
+    assert [attested.report.sequence for attested in successor.transmitted] == [2]
+
+
+def test_relay__one_of_its_jobs_is_settled__does_not_hold_up_later_ones(
+    committee: Committee, submitted_job: JobFactory, clock: Callable[[float], None]
+) -> None:
+    settled, waiting = submitted_job(1), submitted_job(2)
+    attested_and_held_back(committee, settled, waiting)
+    committee.sees(waiting, block_time=NOW + 30)
+    clock(30)
+    successor = committee.leader_of(2)
+    successor.rounds.lead()
+    successor.rounds.relay()
+    assert [verdict.job_id for verdict in successor.transmitted[0].report.verdicts] == [2]
+
+
+def test_relay__report_from_the_future__waits_for_its_time(
+    committee: Committee, submitted_job: JobFactory, clock: Callable[[float], None]
+) -> None:
+    job = submitted_job()
+    all_find(committee, job)
+    committee.sees(job)
+    leader, signer = committee.leader_of(1), committee.members[0]
+    report = report_on(leader, job, observed_at=NOW + 60)
+    proposal = proposal_of(committee, leader, report)
+    endorsement = signer.rounds.endorse(proposal)
+    attested = AttestedReport(
+        report=proposal.report, signers=0b11, signatures=[endorsement.signature, proposal.signature]
+    )
+    signer.rounds.accept_attested(attested)
+    clock(100)
+    signer.rounds.relay()
+    assert signer.transmitted == []
+    committee.later(60)
+    signer.rounds.relay()
+    assert signer.transmitted == [attested]
+
+
+def test_lead__every_leader_has_an_attested_report_that_is_too_old__the_committee_goes_on(
+    committee: Committee, submitted_job: JobFactory, clock: Callable[[float], None]
+) -> None:
+    """After an hour in which nothing could be sent (fees, an empty account) no leader may be stuck with its own report."""
+    job = submitted_job(evaluation_window=36_000)
+    all_find(committee, job)
+    committee.sees(job)
+    committee.later(60)
+    for member in committee.members:
+        member.rounds.lead()
+    assert all(committee.members[0].ballots.attested(CONFIG_DIGEST, sequence) for sequence in (1, 2, 3, 4))
+    committee.later(3_601)
+    clock(3_601)
+    for _ in range(2):  # given up, then led anew
+        for member in committee.members:
+            member.rounds.lead()
+            member.rounds.relay()
+    relayed = [attested.report for member in committee.members for attested in member.transmitted]
+    assert relayed
+    assert all(report.observed_at > NOW + 3_600 for report in relayed)
+
+
+def test_accept_attested__chain_is_past_it__is_refused(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    job = submitted_job()
+    attested = attested_and_held_back(committee, job)
+    committee.sees(job, latest_sequence=1)
+    with pytest.raises(Refusal) as refusal:
+        committee.members[3].rounds.accept_attested(attested)
+    assert refusal.value.code == "sequence"
+
+
+def test_accept_attested__too_old_for_the_contract__is_refused(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    attested = attested_and_held_back(committee, submitted_job())
+    committee.later(3_601)
+    with pytest.raises(Refusal) as refusal:
+        committee.members[3].rounds.accept_attested(attested)
+    assert refusal.value.code == "age"
+
+
+# ------------------------------------------------------------------ nobody is held up
+def test_lead__rejection_without_its_quorum__does_not_hold_up_completions(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    """With two members away completions still reach f + 1, so a lie among them must not ask for 2f + 1."""
+    lie, honest = submitted_job(1), submitted_job(2)
+    all_find(committee, lie, outcome=Outcome.REJECT)
+    all_find(committee, honest)
+    committee.sees(lie, honest)
+    leader = committee.leader_of(1)
+    leader.peers.asleep = {member.account.address for member in committee.others(leader)[:2]}
+    leader.rounds.lead()
+    leader.rounds.relay()
+    assert [verdict.job_id for verdict in leader.transmitted[0].report.verdicts] == [2]
+
+
+def test_lead__completions_keep_coming__rejection_has_its_turn(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    lie = submitted_job(1)
+    all_find(committee, lie, outcome=Outcome.REJECT)
+    reported: list[int] = []
+    for sequence in range(1, 10):
+        fresh = submitted_job(100 + sequence)
+        all_find(committee, fresh)
+        committee.sees(lie, fresh, latest_sequence=sequence - 1)
+        leader = committee.leader_of(sequence)
+        leader.rounds.lead()
+        leader.rounds.relay()
+        reported += [verdict.job_id for verdict in leader.transmitted[-1].report.verdicts]
+    assert 1 in reported
+
+
+def test_lead__f_members_dispute_everything__jobs_do_not_travel_alone(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    """One liar and one sleeper: the quorum fails this once, and what one liar says is no reason to split the report."""
+    jobs = [submitted_job(number) for number in (1, 2)]
+    leader = committee.leader_of(1)
+    liar, *sleepers = committee.others(leader)
+    for member in committee.members:
+        for job in jobs:
+            member.finds(job, Outcome.REJECT if member is liar else Outcome.COMPLETE)
+    committee.sees(*jobs)
+    leader.peers.asleep = {member.account.address for member in sleepers}
+    leader.rounds.lead()
+    leader.peers.asleep = set()
+    leader.rounds.lead()
+    leader.rounds.relay()
+    assert [verdict.job_id for verdict in leader.transmitted[0].report.verdicts] == [1, 2]
+
+
+def test_lead__store_has_no_room__verdicts_do_not_wait_for_it(
+    committee: Committee, submitted_job: JobFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submitted_job()
+    all_find(committee, job)
+    committee.sees(job)
+    leader = committee.leader_of(1)
+
+    def full(*_: object, **__: object) -> bytes:
+        raise StoreFull("no room", remedy="none: this is a test")
+
+    monkeypatch.setattr(leader.rounds._store, "put", full)
+    leader.rounds.lead()
+    leader.rounds.relay()
+    assert len(leader.transmitted) == 1
