@@ -44,9 +44,10 @@ def main(flavour: str, extra_index: str | None) -> int:
     version = PIN.partition("==")[2]
     installed = installed_version()
     wants_cuda = flavour == "cuda"
-    if installed is not None and installed.partition("+")[0] == version:
-        if wants_cuda == (not installed.endswith("+cpu")) or not wants_cuda:
-            return advise(flavour)
+    is_pinned = installed is not None and installed.partition("+")[0] == version
+    has_cuda = installed is not None and not installed.endswith("+cpu")
+    if is_pinned and (has_cuda or not wants_cuda):  # a build with CUDA serves every wish
+        return advise(flavour)
     candidates = [PIN] if wants_cuda else [f"{PIN}+cpu", PIN]
     for requirement in candidates:
         if install(requirement, extra_index):
