@@ -21,7 +21,6 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
-from tokenizers import Tokenizer
 from web3 import Web3
 
 from proofmill.chain import (
@@ -191,10 +190,13 @@ class Client:
     # ---------------------------------------------------------------- step by step
     def build_request(self, texts: Sequence[str], *, model_id: bytes | None = None) -> EmbeddingRequest:
         """Tokenize `texts` for the model; the tokenizer is part of the model and runs here."""
-        from proofmill.exact.minilm import MINILM_MODEL_ID, load_tokenizer
+        from proofmill.exact.minilm import MAXIMUM_TOKENS, MINILM_MODEL_ID, load_tokenizer
+        from proofmill.exact.text import tokenize
 
-        chosen = model_id or bytes.fromhex(MINILM_MODEL_ID)
-        return EmbeddingRequest(model_id=chosen, sequences=_tokenize(load_tokenizer(), texts))
+        sequences = tokenize(load_tokenizer(), texts, MAXIMUM_TOKENS)
+        return EmbeddingRequest(
+            model_id=model_id or bytes.fromhex(MINILM_MODEL_ID), sequences=tuple(map(tuple, sequences))
+        )
 
     def post(self, request: EmbeddingRequest, terms: Terms) -> PostedJob:
         """Upload the request, escrow the price, return the job."""
@@ -292,6 +294,17 @@ class Client:
             job, job.terms.input_root, deliverable, answer.embeddings, answer.fraction_bits
         )
 
+    def jobs(self, *, everybody: bool = False) -> list[Job]:
+        """The jobs that this account has posted, or all jobs, oldest first, as they stand now."""
+        escrow = self.suite.job_escrow
+        head = int(self.web3.eth.block_number)
+        posted = escrow.jobs_posted(self.deployment.deployed_block, head)
+        return [
+            escrow.job(item.id, block=head)
+            for item in posted
+            if everybody or item.terms.requester == self.account.address
+        ]
+
     def refund(self, job: Job) -> None:
         """Settle a job whose deadline has passed. Does nothing if someone else has or the chain says not yet."""
         deliverable = EMPTY_BYTES32
@@ -378,7 +391,3 @@ class Client:
 
     def _say(self, stage: str, message: str, job_id: int | None = None) -> None:
         self.watch(Progress(stage, message, job_id))
-
-
-def _tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(encoding.ids) for encoding in tokenizer.encode_batch(list(texts)))

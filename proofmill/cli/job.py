@@ -1,4 +1,4 @@
-"""``proofmill job``: look at a job, fetch its answer, take it back."""
+"""``proofmill job``: list your jobs, look at one, fetch its answer, take it back."""
 
 from __future__ import annotations
 
@@ -23,6 +23,28 @@ from proofmill.store import to_cid
 @click.group()
 def job() -> None:
     """Jobs on chain."""
+
+
+@job.command("list")
+@click.option("--all", "everybody", is_flag=True, help="Jobs of every requester, not only your own.")
+@json_option
+@report_failures
+@settings_option
+def list_jobs(everybody: bool, as_json: bool, settings: ClientSettings) -> None:
+    """List your jobs, oldest first: what became of them, and which still hold money of yours."""
+    with Client.open(settings) as client:
+        jobs = client.jobs(everybody=everybody)
+    if as_json:
+        print_json({"jobs": [summary_as_json(current) for current in jobs]})
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("job", justify="right")
+    for heading in ("state", "price", "worker"):
+        table.add_column(heading)
+    for current in jobs:
+        worker = current.provider if current.is_claimed else ""
+        table.add_row(str(current.id), current.state.name.lower(), format_amount(current.terms.price), worker)
+    result_console().print(table if jobs else "no jobs yet")
 
 
 @job.command()
@@ -121,20 +143,27 @@ def history_table(entries: list[HistoryEntry]) -> Table:
     return table
 
 
+def summary_as_json(current: Job) -> dict[str, Any]:
+    """One line of the list."""
+    return {
+        "job": current.id,
+        "state": current.state.name.lower(),
+        "requester": current.terms.requester,
+        "worker": current.provider if current.is_claimed else None,
+        "price": str(current.terms.price),
+    }
+
+
 def job_as_json(current: Job, deliverable: bytes | None, entries: list[HistoryEntry]) -> dict[str, Any]:
     """Everything `show` knows; amounts are strings of smallest units, times unix seconds."""
     terms = current.terms
     return {
-        "job": current.id,
+        **summary_as_json(current),
         "escrow": current.escrow,
-        "state": current.state.name.lower(),
-        "requester": terms.requester,
-        "worker": current.provider if current.is_claimed else None,
         "evaluator": terms.evaluator,
         "model_id": "0x" + terms.model_id.hex(),
         "request": to_cid(terms.input_root),
         "answer": to_cid(deliverable) if deliverable else None,
-        "price": str(terms.price),
         "bond": str(terms.bond),
         "claim_deadline": terms.claim_deadline,
         "deadline": current.deadline or None,

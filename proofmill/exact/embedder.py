@@ -14,8 +14,9 @@ import torch
 from tokenizers import Tokenizer
 
 from proofmill.exact.bert import Encoder
-from proofmill.exact.errors import InvalidOperand, InvalidSequence, InvalidText
+from proofmill.exact.errors import InvalidOperand, InvalidSequence
 from proofmill.exact.manifest import Manifest, ModelLimits
+from proofmill.exact.text import tokenize
 
 #: Tokens in a batch: no more than stays in cache, no fewer than keep an operator busy.
 MOST_TOKENS: Final = 512
@@ -90,26 +91,8 @@ class Embedder:
         return answer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, with the special tokens; nothing is cut, a text that is too long is an
-        error.
-        """
-        for index, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise InvalidText(f"text {index} is a {type(text).__name__}", remedy="Pass strings.")
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as error:
-                raise InvalidText(
-                    f"text {index} is not valid Unicode: {error}", remedy="Remove lone surrogates."
-                ) from error
-        sequences = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        for index, sequence in enumerate(sequences):
-            if len(sequence) > self._limits.maximum_tokens:
-                raise InvalidText(
-                    f"text {index} has {len(sequence)} tokens, at most {self._limits.maximum_tokens}",
-                    remedy="Split the text into shorter ones.",
-                )
-        return sequences
+        """Token ids of each text, see :func:`proofmill.exact.text.tokenize`."""
+        return tokenize(self._tokenizer, texts, self._limits.maximum_tokens)
 
     def _check(self, index: int, sequence: Sequence[int]) -> list[int]:
         limits = self._limits

@@ -24,6 +24,7 @@ from proofmill.client import (
     WrongAnswer,
 )
 from proofmill.devnet.anvil import Anvil
+from proofmill.exact import InvalidText
 from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest
 from proofmill.store import BlobFetcher, DirectoryStore, UploadRefused
 from tests.integration.chain.faults import faulty
@@ -98,6 +99,25 @@ def test_post__price_over_the_balance__says_both_amounts_and_spends_nothing(clie
     with pytest.raises(InsufficientFunds, match=r"holds 1,000 MILL, the job costs 1,001 MILL"):
         client.post(REQUEST, replace(TERMS, price=1_001 * MILL))
     assert transactions(client) == before
+
+
+def test_embed__sentence_longer_than_the_model_reads__is_named_and_nothing_is_spent(client: Client) -> None:
+    before, sent = wallet(client), transactions(client)
+    endless = "never ending " * 400
+    with pytest.raises(InvalidText, match="text 1 has 802 tokens, at most 512: \"never ending"):
+        client.embed(["A short sentence.", endless])
+    assert (wallet(client), transactions(client)) == (before, sent)
+
+
+def test_jobs__own_and_everybodys__in_order(client: Client, worker: TransactionSender, suite: Suite) -> None:
+    request = client.build_request(["A short sentence."])
+    mine = [client.post(request, Terms()).id for _ in range(2)]
+    client.cancel(client.suite.job_escrow.job(mine[0]))
+    assert [(job.id, job.state) for job in client.jobs()] == [
+        (mine[0], JobState.REJECTED),
+        (mine[1], JobState.FUNDED),
+    ]
+    assert [job.id for job in client.jobs(everybody=True)] == mine
 
 
 def test_post__no_ether__says_so(client: Client, anvil: Anvil) -> None:

@@ -49,6 +49,10 @@ def test_embed__command_line__writes_the_answer_and_job_show_tells_its_story(
     story = json.loads(shown.stdout)
     assert (story["state"], story["answer"]) == ("completed", summary["answer"])
     assert [step["call"] for step in story["history"]][-1] == "OracleCommittee.transmit"
+    listed = CliRunner(mix_stderr=False).invoke(main, ["job", "list", "--config", config, "--json"])
+    assert listed.exit_code == 0, listed.stderr
+    [entry] = [item for item in json.loads(listed.stdout)["jobs"] if item["job"] == summary["job"]]
+    assert (entry["state"], entry["worker"]) == ("completed", devnet.address("worker"))
     fetched = tmp_path / "again.npz"
     again = CliRunner(mix_stderr=False).invoke(
         main, ["job", "fetch", str(summary["job"]), "--out", str(fetched), "--config", config]
