@@ -43,7 +43,7 @@ class CallReverted(ChainError):
     def __init__(self, description: str, reason: str, data: bytes = b"") -> None:
         super().__init__(
             f"{description} would revert: {reason}",
-            remedy="Nothing was sent. Check what the reason names; docs/ERRORS.md lists the reasons.",
+            remedy="Nothing was sent. Check what the reason names; docs/CONTRACTS.md lists the reasons.",
         )
         self.reason = reason
         self.data = data

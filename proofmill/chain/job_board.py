@@ -1,13 +1,15 @@
 """The open jobs of one escrow, with their live state at a confirmed block.
 
-Events are hints, state is truth: `JobPosted` says that a job exists and what its terms are; everything that changes is read
-from the contract at each refresh. A job that a reorganisation removed disappears with its event, and one whose settlement a
-reorganisation removed is open again.
+Events are hints, state is truth: `JobPosted` says that a job exists and what its terms are, the others that it has moved;
+everything that changes is then read from the contract. A job without news is not read again, so that a thousand open jobs cost
+a node no more than one; every job is read again after a reorganisation and once a minute, in case an event was missed. A job
+that a reorganisation removed disappears with its event, and one whose settlement a reorganisation removed is open again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
@@ -30,11 +32,15 @@ from web3 import Web3
 from proofmill.chain.database import database_failures
 from proofmill.chain.errors import JobNotFound
 from proofmill.chain.job_escrow import JobEscrow
-from proofmill.chain.sync import HASHES_KEPT, EventSync
+from proofmill.chain.sync import HASHES_KEPT, EventSync, SyncResult
 from proofmill.chain.typed_data import commitment
 from proofmill.chain.types import Job, JobState
 
 _metadata = MetaData()
+
+# Every change of a job's state has one of these.
+_EVENTS = ("JobPosted", "ProviderSet", "JobSubmitted", "JobCompleted", "JobRejected", "JobExpired")
+RECONCILE_SECONDS = 60.0
 
 _watched = Table(
     "watched_jobs",
@@ -80,12 +86,15 @@ class JobBoard:
         *,
         start_block: int,
         confirmations: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._web3 = web3
         self._escrow = escrow
         self._database = database
         self._ours = _watched.c.escrow == escrow.address
-        self._deliverables: dict[bytes, bytes] = {}  # by commitment, of open jobs
+        self._clock = clock
+        self._reconciled_at = float("-inf")
+        self._current: dict[int, TrackedJob] = {}  # open jobs as last read; without news they are still so
         with database_failures("the job board"):
             _metadata.create_all(database)
         self._sync = EventSync(
@@ -95,20 +104,29 @@ class JobBoard:
             name=f"jobs/{escrow.address}",
             start_block=start_block,
             confirmations=confirmations,
-            events=["JobPosted"],
+            events=_EVENTS,
         )
 
     def refresh(self) -> BoardView:
-        """Read new events, then the state of every open job at the newest confirmed block."""
-        self._take_events()
-        block = self._web3.eth.get_block(max(0, self._sync.confirmed_head()))
+        """Read new events, then the state of every open job that they touch, as of the last block they were read from."""
+        touched = self._take_events()
+        block = self._web3.eth.get_block(max(0, self._sync.next_block - 1))
         number, block_hash = int(block["number"]), bytes(block["hash"])
-        open_jobs: list[TrackedJob] = []
         settled: list[TrackedJob] = []
+        current: dict[int, TrackedJob] = {}
         for job_id, posted_block, settled_block in self._watched():
-            if settled_block is not None and self._escrow.state(job_id, block=block_hash).is_final:
-                if number - settled_block >= HASHES_KEPT:
+            known = self._current.get(job_id)
+            if (
+                touched is not None
+                and job_id not in touched
+                and (known is not None or settled_block is not None)
+            ):
+                if known is not None:
+                    current[job_id] = known
+                elif settled_block is not None and number - settled_block >= HASHES_KEPT:
                     self._forget(job_id)
+                continue
+            if settled_block is not None and self._escrow.state(job_id, block=block_hash).is_final:
                 continue
             try:
                 job = self._track(self._escrow.job(job_id, block=block_hash, posted_block=posted_block))
@@ -119,16 +137,38 @@ class JobBoard:
                 settled.append(job)
                 self._note_settlement(job_id, number)
             else:
-                open_jobs.append(job)
+                current[job_id] = job
                 if settled_block is not None:
                     self._note_settlement(job_id, None)
-        current = {job.commitment for job in open_jobs}
-        self._deliverables = {key: value for key, value in self._deliverables.items() if key in current}
-        return BoardView(number, block_hash, int(block["timestamp"]), tuple(open_jobs), tuple(settled))
+        self._current = {
+            job_id: job
+            for job_id, job in current.items()
+            if job.state != JobState.SUBMITTED
+            or job.deliverable is not None  # its answer is still to be found
+        }
+        return BoardView(number, block_hash, int(block["timestamp"]), tuple(current.values()), tuple(settled))
 
-    def _take_events(self) -> None:
-        result = self._sync.poll()
-        posted = [self._escrow.posted_job(event) for event in result.events]
+    def _take_events(self) -> set[int] | None:
+        """The jobs that have news, None when every job is to be read."""
+        touched: set[int] = set()
+        is_due = self._clock() - self._reconciled_at >= RECONCILE_SECONDS
+        is_rolled_back = False
+        head = self._sync.confirmed_head()
+        while True:
+            result = self._sync.poll()
+            self._keep_posted(result)
+            self._sync.acknowledge(result)
+            touched.update(int(event.args["jobId"]) for event in result.events)
+            is_rolled_back |= result.rolled_back_to is not None
+            if result.to_block >= head or result.to_block < result.from_block:
+                break
+        if is_due or is_rolled_back:
+            self._reconciled_at = self._clock()
+            return None
+        return touched
+
+    def _keep_posted(self, result: SyncResult) -> None:
+        posted = [self._escrow.posted_job(event) for event in result.events if event.name == "JobPosted"]
         with self._transaction() as connection:
             if result.rolled_back_to is not None:
                 connection.execute(
@@ -143,7 +183,6 @@ class JobBoard:
             ]
             if rows:
                 connection.execute(insert(_watched), rows)
-        self._sync.acknowledge(result)
 
     def _track(self, job: Job) -> TrackedJob:
         return TrackedJob(
@@ -153,15 +192,15 @@ class JobBoard:
 
     def _deliverable(self, job: Job) -> bytes | None:
         """The submitted answer, None while the node's logs and its state tell of different ones."""
-        known = self._deliverables.get(job.commitment)
-        if known is None:
-            found = self._escrow.deliverable(job.id, posted_block=job.posted_block)
-            # Logs are read at another moment than the state. An answer that does not open the commitment belongs to
-            # another branch of the chain, and to judge it would be to judge the wrong one.
-            if found is None or commitment(job.terms, found) != job.commitment:
-                return None
-            known = self._deliverables[job.commitment] = found
-        return known
+        known = self._current.get(job.id)
+        if known is not None and known.commitment == job.commitment and known.deliverable is not None:
+            return known.deliverable
+        found = self._escrow.deliverable(job.id, posted_block=job.posted_block)
+        # Logs are read at another moment than the state. An answer that does not open the commitment belongs to another
+        # branch of the chain, and to judge it would be to judge the wrong one.
+        if found is None or commitment(job.terms, found) != job.commitment:
+            return None
+        return found
 
     def _watched(self) -> list[tuple[int, int, int | None]]:
         """(id, block it was posted in, block it was first seen settled in) of every job, by id."""

@@ -128,9 +128,8 @@ class Devnet:
         self.watch("contracts are deployed, the committee is configured, stake is deposited")
         self._write_settings()
         self._start_nodes()
-        self.watch(
-            f"{self.plan.oracle_count} oracles and {len(self.plan.workers)} workers run as processes of their own"
-        )
+        workers = "1 worker" if len(self.plan.workers) == 1 else f"{len(self.plan.workers)} workers"
+        self.watch(f"{self.plan.oracle_count} oracles and {workers} run as processes of their own")
 
     def _prepare_directory(self) -> None:
         marker = self.directory / MARKER

@@ -187,3 +187,50 @@ def test_refresh__submitted_job_on_a_long_chain__logs_are_read_once_and_from_its
     del ranges[:]
     board.refresh()
     assert ranges == []
+
+
+def test_refresh__jobs_without_news__cost_the_node_nothing(
+    anvil: Anvil, deployment: Deployment, database: Engine, post: Post
+) -> None:
+    """However many jobs wait for a worker, a look at a quiet chain asks the same few questions."""
+    first = post("first")
+    asked: list[Any] = []
+    web3 = faulty(anvil.rpc_url, "eth_call", before=asked.append)
+    board = make_board(web3, deployment.connect(web3).job_escrow, deployment, database)
+    board.refresh()
+    others = [post(name) for name in ("second", "third", "fourth")]
+    assert [job.id for job in board.refresh().open] == [first, *others]
+    del asked[:]
+    anvil.mine(3)
+    assert [job.id for job in board.refresh().open] == [first, *others]
+    assert asked == []
+
+
+def test_refresh__event_that_the_node_never_showed__state_is_found_within_a_minute(
+    web3: Web3,
+    suite: Suite,
+    deployment: Deployment,
+    database: Engine,
+    sender: TransactionSender,
+    post: Post,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = [0.0]
+    board = JobBoard(
+        web3,
+        suite.job_escrow,
+        database,
+        start_block=deployment.deployed_block,
+        confirmations=1,
+        clock=lambda: seconds[0],
+    )
+    job_id = post()
+    board.refresh()
+    terms = suite.job_escrow.job(job_id).terms
+    with monkeypatch.context() as patch:
+        patch.setattr("proofmill.chain.events.EventDecoder.decode_all", lambda *_: [])
+        sender.send("claim", suite.job_escrow.claim(job_id, terms))
+        assert [job.state for job in board.refresh().open] == [JobState.FUNDED]
+    assert [job.is_claimed for job in board.refresh().open] == [False]
+    seconds[0] += 60
+    assert [job.is_claimed for job in board.refresh().open] == [True]

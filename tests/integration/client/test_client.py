@@ -104,7 +104,7 @@ def test_post__price_over_the_balance__says_both_amounts_and_spends_nothing(clie
 def test_embed__sentence_longer_than_the_model_reads__is_named_and_nothing_is_spent(client: Client) -> None:
     before, sent = wallet(client), transactions(client)
     endless = "never ending " * 400
-    with pytest.raises(InvalidText, match="text 1 has 802 tokens, at most 512: \"never ending"):
+    with pytest.raises(InvalidText, match='text 1 has 802 tokens, at most 512: "never ending'):
         client.embed(["A short sentence.", endless])
     assert (wallet(client), transactions(client)) == (before, sent)
 
