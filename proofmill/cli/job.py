@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.table import Table
 
 from proofmill.chain import Job, JobState
@@ -72,39 +71,52 @@ def show(job_id: int, as_json: bool, settings: ClientSettings) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Where to write the embeddings (.npz)."
 )
+@json_option
 @report_failures
 @settings_option
-def fetch(job_id: int, out: Path, settings: ClientSettings) -> None:
+def fetch(job_id: int, out: Path, as_json: bool, settings: ClientSettings) -> None:
     """Wait for JOB_ID to be completed and write its answer, for example after an interrupted `embed`."""
     check_writable(out)
     with Client.open(settings, watch=StepPrinter(progress_console())) as client:
         result = client.collect(client.wait(job_id))
     save_embeddings(out, result, [])
-    result_console().print(f"{len(np.asarray(result.quantized))} embeddings written to {out}")
+    if as_json:
+        print_json({**summary_as_json(result.job), "answer": to_cid(result.answer_id), "out": str(out)})
+    else:
+        result_console().print(f"{len(result.quantized)} embeddings written to {out}")
 
 
 @job.command()
 @click.argument("job_id", type=click.IntRange(1))
+@json_option
 @report_failures
 @settings_option
-def cancel(job_id: int, settings: ClientSettings) -> None:
+def cancel(job_id: int, as_json: bool, settings: ClientSettings) -> None:
     """Take JOB_ID back before a worker has claimed it; the price returns to you."""
     with Client.open(settings) as client:
         current = client.suite.job_escrow.job(job_id)
         client.cancel(current)
-    result_console().print(f"job {job_id} is cancelled, {format_amount(current.terms.price)} are back")
+        after = client.suite.job_escrow.job(job_id)
+    if as_json:
+        print_json(summary_as_json(after))
+    else:
+        result_console().print(f"job {job_id} is cancelled, {format_amount(current.terms.price)} are back")
 
 
 @job.command()
 @click.argument("job_id", type=click.IntRange(1))
+@json_option
 @report_failures
 @settings_option
-def refund(job_id: int, settings: ClientSettings) -> None:
+def refund(job_id: int, as_json: bool, settings: ClientSettings) -> None:
     """Settle JOB_ID if a deadline has passed; the price returns to its requester, whoever runs this."""
     with Client.open(settings, watch=StepPrinter(progress_console())) as client:
         client.refund(client.suite.job_escrow.job(job_id))
-        state = client.suite.job_escrow.job(job_id).state
-    result_console().print(f"job {job_id} is {state.name.lower()}")
+        after = client.suite.job_escrow.job(job_id)
+    if as_json:
+        print_json(summary_as_json(after))
+    else:
+        result_console().print(f"job {job_id} is {after.state.name.lower()}")
 
 
 def describe_job(current: Job, deliverable: bytes | None) -> list[tuple[str, str]]:

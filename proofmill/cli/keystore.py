@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from proofmill.chain import create_keystore
+from proofmill.cli.console import json_option, print_json
 from proofmill.cli.failures import report_failures
 
 
@@ -23,7 +24,12 @@ def keystore() -> None:
     required=True,
     help="File whose first line is the password.",
 )
+@json_option
 @report_failures
-def new(path: Path, password_file: Path) -> None:
+def new(path: Path, password_file: Path, as_json: bool) -> None:
     """Write a new key to PATH and print its address; never overwrites."""
-    click.echo(create_keystore(path, password_file).address)
+    address = create_keystore(path, password_file).address
+    if as_json:
+        print_json({"address": address, "keystore": str(path)})
+    else:
+        click.echo(address)

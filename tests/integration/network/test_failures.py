@@ -86,7 +86,13 @@ def test_cancel__before_a_claim__money_comes_back(devnet: Devnet, client: Client
     request = replace(client.build_request(SENTENCES), model_id=bytes([1]) * 32)
     posted = client.post(request, Terms())
     assert wallet(client) == before - Terms().price
-    client.cancel(client.suite.job_escrow.job(posted.id))
+    client.sender.close()  # the command line below uses the same key
+    config = str(devnet.directory / "client.toml")
+    run = CliRunner(mix_stderr=False).invoke(
+        main, ["job", "cancel", str(posted.id), "--config", config, "--json"]
+    )
+    assert run.exit_code == 0, run.stderr
+    assert json.loads(run.stdout)["state"] == "rejected"
     assert wallet(client) == before
     with pytest.raises(JobFailed, match="was cancelled"):
         client.wait(posted.id)
