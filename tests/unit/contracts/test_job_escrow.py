@@ -590,6 +590,56 @@ def test_claim_refund__owner_changed_everything__the_job_keeps_its_terms(suite: 
     assert suite.mill.balanceOf(suite.requester) == before + LATE_PENALTY
 
 
+# ------------------------------------------------------------------ one person in every role
+@pytest.mark.parametrize("ending", ["cancelled", "late", "silent", "completed", "rejected"])
+def test_requester_is_worker_and_relayer__whatever_the_ending__gains_nothing(
+    suite: Suite, ending: str
+) -> None:
+    person = suite.worker
+    suite.fund(person, 1_000 * MILL)
+
+    def wealth() -> int:
+        return int(suite.mill.balanceOf(person) + suite.staking.slashable(person))
+
+    before = wealth()
+    if ending == "cancelled":
+        job = suite.post(requester=person)
+        suite.escrow.cancel(job.id, job.terms, sender=person)
+    elif ending == "late":
+        job = suite.claimed(requester=person)
+    else:
+        job = suite.submitted(requester=person)
+    if ending in ("late", "silent"):
+        travel_to(suite.escrow.deadline(job.id) + 1)
+        suite.escrow.claimRefund(job.id, job.terms, DELIVERABLE, sender=person)
+    elif ending in ("completed", "rejected"):
+        suite.relayer = person
+        suite.transmit([job], COMPLETED if ending == "completed" else REJECTED)
+    assert wealth() == before - (BOND // 2 if ending == "rejected" else 0)
+    assert (suite.escrow.escrowed(), suite.staking.committed(person)) == (0, 0)
+
+
+def test_late_penalty__paid_to_oneself__leaves_without_thawing_but_never_committed_stake(
+    suite: Suite,
+) -> None:
+    """Not prevented in version 1: docs/CONTRACTS.md says so. What backs open work stays where it is."""
+    worker, alias = suite.worker, actor("another address of the worker")
+    suite.fund(alias, STAKED)
+    open_work = suite.claimed(price=50 * MILL, bond=200 * MILL)
+    start, before = now(), suite.mill.balanceOf(alias)
+    for _ in range(5):
+        available = suite.staking.available(worker)
+        job = suite.claimed(requester=alias, price=available, bond=available, submit_window=1)
+        travel_to(now() + 2)
+        suite.escrow.claimRefund(job.id, job.terms, ZERO_WORD)
+    left = 800 * MILL * 9**5 // 10**5
+    assert suite.staking.available(worker) == left
+    assert suite.mill.balanceOf(alias) == before + 800 * MILL - left
+    assert now() - start == 10  # seconds, not a thaw period
+    assert suite.staking.committed_to(suite.escrow.address, worker) == open_work.bond
+    assert suite.staking.active(worker) == open_work.bond + left
+
+
 # ------------------------------------------------------------------ forged terms
 FORGERIES: list[dict[str, Any]] = [
     {"requester": "0x" + "66" * 20},
@@ -649,6 +699,18 @@ def test_terms__any_field_forged__every_call_reverts(
     for job, reason, _name, call in calls:
         with boa.reverts(reason):
             call(job.replace(**forgery))
+
+
+@pytest.mark.parametrize("field", range(3))
+def test_terms__dirty_bits_above_an_address__revert(suite: Suite, field: int) -> None:
+    """Terms have one encoding: what the hash covers is what the contract acts on."""
+    job = suite.post()
+    clean = suite.escrow.claim.prepare_calldata(job.id, job.terms)
+    position = 4 + 32 * (1 + field)
+    dirty = clean[:position] + b"\1" + clean[position + 1 :]
+    assert boa.env.raw_call(suite.escrow.address, sender=suite.worker, data=dirty).is_error
+    assert not boa.env.raw_call(suite.escrow.address, sender=suite.worker, data=clean).is_error
+    assert suite.escrow.provider(job.id) == suite.worker
 
 
 @pytest.mark.parametrize("call", ["complete", "reject", "claimRefund"])

@@ -139,6 +139,14 @@ def test_permit__sets_the_allowance_once(mill: Any, stranger: str) -> None:
         mill.permit(OWNER_KEY.address, stranger, 9, now() + 60, *signature, sender=stranger)
 
 
+def test_permit__unrecoverable_signature__gives_no_allowance_of_the_zero_address(
+    mill: Any, stranger: str
+) -> None:
+    with boa.reverts():
+        mill.permit(ZERO_ADDRESS, stranger, 9, now() + 60, 27, bytes(32), bytes(32), sender=stranger)
+    assert mill.allowance(ZERO_ADDRESS, stranger) == 0
+
+
 def test_permit__after_the_deadline__reverts(mill: Any, stranger: str) -> None:
     deadline = now() - 1
     signature = permit_signature(mill, stranger, 9, deadline, nonce=0)

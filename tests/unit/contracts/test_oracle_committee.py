@@ -627,6 +627,60 @@ def test_gas_floor__is_more_than_twice_what_the_dearest_item_uses(suite: Suite) 
     assert 2 * suite.escrow._computation.get_gas_used() < GAS_FLOOR
 
 
+def test_relayer__with_a_withheld_report__delays_another_and_decides_nothing(suite: Suite) -> None:
+    """A later number voids an earlier one, even when all its items are settled; the job is judged by the next."""
+    settled, waiting = suite.submitted(), suite.submitted()
+    withheld = suite.report([suite.verdict(settled)], sequence=3)
+    in_flight = suite.report([suite.verdict(waiting)], sequence=2)
+    suite.transmit([settled])
+    suite.committee.transmit(
+        withheld, openings([settled]), *suite.sign(withheld, (0, 1)), sender=suite.stranger
+    )
+    assert events_of(suite.committee)[1][1]["success"] is False
+    with boa.reverts("committee: stale sequence"):
+        suite.committee.transmit(in_flight, openings([waiting]), *suite.sign(in_flight, (0, 1)))
+    assert suite.escrow.state(waiting.id) == SUBMITTED
+    suite.transmit([waiting])
+    assert suite.escrow.state(waiting.id) == COMPLETED
+
+
+@pytest.mark.parametrize("deliverable", [ZERO_WORD, DELIVERABLE])
+def test_relayer__verdict_on_a_job_without_an_answer__cannot_be_opened(
+    suite: Suite, deliverable: bytes
+) -> None:
+    """Eleven words hash to the terms, two to an answer: neither is ever taken for the other."""
+    job = suite.claimed()
+    report = suite.report([suite.verdict(job)])
+    signed = suite.sign(report, (0, 1))
+    with boa.reverts("committee: other terms or answer"):
+        suite.committee.transmit(report, [(job.terms, deliverable)], *signed)
+
+
+def test_relayer__with_dirty_calldata__reverts(suite: Suite) -> None:
+    """Bits above a narrow value would let one report or one opening be written in many ways."""
+    job = suite.submitted()
+    report = suite.report([suite.verdict(job)])
+    signers, signatures = suite.sign(report, (0, 1))
+    clean = suite.committee.transmit.prepare_calldata(report, openings([job]), signers, signatures)
+
+    def word(position: int) -> int:
+        return int.from_bytes(clean[position : position + 32], "big")
+
+    report_at, openings_at = 4 + word(4), 4 + word(4 + 32)
+    verdict_at = report_at + word(report_at + 4 * 32) + 32
+    sequence_at, outcome_at = report_at + 32, verdict_at + 3 * 32
+    terms_at = openings_at + 32
+    narrow = (sequence_at, verdict_at, outcome_at, terms_at, terms_at + 32, terms_at + 2 * 32)
+    assert [word(position) for position in narrow[:3]] == [1, int(suite.escrow.address, 16), COMPLETE]
+    assert word(terms_at) == int(suite.requester, 16)
+    for position in narrow:
+        dirty = clean[:position] + b"\1" + clean[position + 1 :]
+        assert boa.env.raw_call(suite.committee.address, data=dirty).is_error
+    assert suite.committee.latest_sequence() == 0
+    assert not boa.env.raw_call(suite.committee.address, data=clean).is_error
+    assert suite.escrow.state(job.id) == COMPLETED
+
+
 def test_reentrant_token__cannot_relay_a_second_report_from_within_the_first() -> None:
     own = deploy_suite(payment="MockReentrantToken")
     job = own.submitted()
@@ -634,6 +688,21 @@ def test_reentrant_token__cannot_relay_a_second_report_from_within_the_first() -
     own.transmit([job])
     assert (own.payment.attempts(), own.payment.successes()) == (1, 0)
     assert own.escrow.state(job.id) == COMPLETED
+
+
+# ------------------------------------------------------------------ what must be trusted
+def test_owner__names_itself_the_committee__decides_an_open_job(suite: Suite) -> None:
+    """Not prevented in version 1: docs/CONTRACTS.md says so. Only the money of judged jobs is within reach."""
+    own = [Account.from_key(bytes([0x40 + index]) * 32) for index in range(4)]
+    job, bystander = suite.submitted(), suite.post()
+    suite.committee.set_config([member.address for member in own], 1, sender=suite.admin)
+    report = suite.report([suite.verdict(job), suite.verdict(bystander, commitment=suite.verdict(job)[2])])
+    digest = suite.committee.report_digest(report)
+    signatures = [compact_signature(member, digest) for member in own[:2]]
+    suite.committee.transmit(report, openings([job, job]), 0b0011, signatures)
+    applied = [fields["success"] for name, fields in events_of(suite.committee) if name == "VerdictApplied"]
+    assert applied == [True, False]
+    assert suite.escrow.escrowed() == bystander.price
 
 
 # ------------------------------------------------------------------ everything out again
