@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 TORCH ?= auto
 TORCH_INDEX ?=
 FILE ?=
@@ -17,7 +17,6 @@ CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export APE_DATA_FOLDER := $(CURDIR)/.cache/ape
 export PROOFMILL_CACHE := $(CURDIR)/.cache/proofmill
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test check format golden bench bench-exact abi lock clean
 

@@ -6,6 +6,7 @@ import click
 
 from oracle.ballots import Ballots
 from oracle.config import OracleSettings
+from oracle.custody import Custody
 from oracle.judge import Judge
 from oracle.peers import Peers
 from oracle.rounds import CommitteeView, Rounds
@@ -50,6 +51,7 @@ def main(config: Path | None) -> None:
             account=node.account,
             watch=ChainWatch(node.deployment.chain_id, committee, node.board),
             judge=Judge(engine=engine, fetcher=fetcher, store=node.store, ballots=ballots, log=node.log),
+            custody=Custody(fetcher=fetcher, store=node.store, log=node.log),
             rounds=rounds,
             health=node.health,
             poll_interval=settings.poll_interval,

@@ -40,6 +40,9 @@ class CommitteeView:
     maximum_report_age: int
     block_time: int
     submitted: dict[tuple[ChecksumAddress, int], TrackedJob]
+    requests: frozenset[
+        bytes
+    ]  # of all jobs that a worker has claimed: a verdict on them is or will be wanted
 
     def quorum(self, report: Report) -> int:
         """Signatures the contract wants: f + 1, or 2f + 1 as soon as one verdict takes money."""

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eth_account.signers.local import LocalAccount
 
+from oracle.custody import Custody
 from oracle.judge import Judge
 from oracle.messages import AttestedReport
 from oracle.rounds import CommitteeView, Rounds
@@ -34,6 +35,7 @@ class ChainWatch:
     def look(self) -> CommitteeView:
         board: BoardView = self._board.refresh()
         block = board.block_hash
+        ours = [job for job in board.open if job.terms.evaluator == self._committee.address]
         return CommitteeView(
             chain_id=self._chain_id,
             committee=self._committee.address,
@@ -43,11 +45,8 @@ class ChainWatch:
             latest_sequence=self._committee.latest_sequence(block=block),
             maximum_report_age=self._committee.maximum_report_age(block=block),
             block_time=board.block_time,
-            submitted={
-                (job.escrow, job.id): job
-                for job in board.open
-                if job.state == JobState.SUBMITTED and job.terms.evaluator == self._committee.address
-            },
+            submitted={(job.escrow, job.id): job for job in ours if job.state == JobState.SUBMITTED},
+            requests=frozenset(job.terms.input_root for job in ours if job.is_claimed),
         )
 
 
@@ -101,6 +100,7 @@ class Oracle:
         account: LocalAccount,
         watch: ChainWatch,
         judge: Judge,
+        custody: Custody,
         rounds: Rounds,
         health: Health,
         poll_interval: float,
@@ -109,6 +109,7 @@ class Oracle:
         self._address = account.address
         self._watch = watch
         self._judge = judge
+        self._custody = custody
         self._rounds = rounds
         self._health = health
         self._poll_interval = poll_interval
@@ -149,6 +150,7 @@ class Oracle:
     def judge_once(self) -> None:
         """Consider jobs until none is due; each is chosen from the newest view, as judging one takes a while."""
         while not self._stopping.is_set() and (view := self.view) is not None:
+            self._custody.keep(view.requests)
             job = self._judge.next_of(
                 job for job in view.submitted.values() if job.deadline > view.block_time
             )

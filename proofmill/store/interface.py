@@ -21,3 +21,7 @@ class BlobStore(Protocol):
     def has(self, digest: bytes) -> bool:
         """Say whether the blob is present; its bytes are only verified by ``get``."""
         ...
+
+    def unpin(self, digest: bytes) -> None:
+        """Let the blob make room for others from now on; may be repeated. BlobNotFound."""
+        ...

@@ -7,6 +7,7 @@ from typing import Any
 
 import boa
 import pytest
+from eth.exceptions import Revert
 from eth_abi import encode
 from eth_utils import keccak
 
@@ -708,8 +709,9 @@ def test_terms__dirty_bits_above_an_address__revert(suite: Suite, field: int) ->
     clean = suite.escrow.claim.prepare_calldata(job.id, job.terms)
     position = 4 + 32 * (1 + field)
     dirty = clean[:position] + b"\1" + clean[position + 1 :]
-    assert boa.env.raw_call(suite.escrow.address, sender=suite.worker, data=dirty).is_error
-    assert not boa.env.raw_call(suite.escrow.address, sender=suite.worker, data=clean).is_error
+    with pytest.raises(Revert, match=r"^b''$"):
+        boa.env.raw_call(suite.escrow.address, sender=suite.worker, data=dirty)
+    boa.env.raw_call(suite.escrow.address, sender=suite.worker, data=clean)
     assert suite.escrow.provider(job.id) == suite.worker
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import boa
 import pytest
+from eth.exceptions import Revert
 from eth_abi import encode
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -675,9 +676,10 @@ def test_relayer__with_dirty_calldata__reverts(suite: Suite) -> None:
     assert word(terms_at) == int(suite.requester, 16)
     for position in narrow:
         dirty = clean[:position] + b"\1" + clean[position + 1 :]
-        assert boa.env.raw_call(suite.committee.address, data=dirty).is_error
+        with pytest.raises(Revert, match=r"^b''$"):
+            boa.env.raw_call(suite.committee.address, data=dirty)
     assert suite.committee.latest_sequence() == 0
-    assert not boa.env.raw_call(suite.committee.address, data=clean).is_error
+    boa.env.raw_call(suite.committee.address, data=clean)
     assert suite.escrow.state(job.id) == COMPLETED
 
 

@@ -150,6 +150,7 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
         maximum_report_age=3_600,
         block_time=NOW,
         submitted={},
+        requests=frozenset(),
     )
     committee = Committee(list(by_address.values()), view)
     committee.sees()
