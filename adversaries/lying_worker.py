@@ -9,30 +9,19 @@ from pathlib import Path
 import click
 import numpy as np
 
+from adversaries.forwarding_engine import ForwardingEngine
 from proofmill.cli.failures import report_failures
-from proofmill.jobs import EmbeddingAnswer, Engine, minilm_engine
+from proofmill.jobs import EmbeddingAnswer, minilm_engine
 from proofmill.jobs.engine import Progress
 from worker.config import WorkerSettings
 from worker.run import run_worker
 
 
-class LyingEngine:
-    """An engine that answers with another's result, the first integer increased by one."""
-
-    def __init__(self, honest: Engine) -> None:
-        self._honest = honest
-
-    def model_ids(self) -> frozenset[bytes]:
-        return self._honest.model_ids()
-
-    def load(self) -> None:
-        self._honest.load()
-
-    def validate(self, model_id: bytes, request: bytes) -> object:
-        return self._honest.validate(model_id, request)
+class LyingEngine(ForwardingEngine):
+    """Answers with another's result, the first integer increased by one."""
 
     def execute(self, model_id: bytes, request: bytes, progress: Progress | None = None) -> bytes:
-        answer = EmbeddingAnswer.from_bytes(self._honest.execute(model_id, request, progress))
+        answer = EmbeddingAnswer.from_bytes(super().execute(model_id, request, progress))
         embeddings = np.array(answer.embeddings)
         embeddings[0, 0] += 1
         return EmbeddingAnswer(embeddings, answer.fraction_bits).to_bytes()

@@ -7,27 +7,16 @@ from typing import NoReturn
 
 import click
 
+from adversaries.forwarding_engine import ForwardingEngine
 from proofmill.cli.failures import report_failures
-from proofmill.jobs import Engine, minilm_engine
+from proofmill.jobs import minilm_engine
 from proofmill.jobs.engine import Progress
 from worker.config import WorkerSettings
 from worker.run import run_worker
 
 
-class VanishingEngine:
+class VanishingEngine(ForwardingEngine):
     """Accepts every request the honest engine accepts, and kills the process instead of computing."""
-
-    def __init__(self, honest: Engine) -> None:
-        self._honest = honest
-
-    def model_ids(self) -> frozenset[bytes]:
-        return self._honest.model_ids()
-
-    def load(self) -> None:
-        self._honest.load()
-
-    def validate(self, model_id: bytes, request: bytes) -> object:
-        return self._honest.validate(model_id, request)
 
     def execute(self, model_id: bytes, request: bytes, progress: Progress | None = None) -> NoReturn:
         os.kill(os.getpid(), signal.SIGKILL)
