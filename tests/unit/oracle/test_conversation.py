@@ -13,7 +13,7 @@ from proofmill.chain.job_board import TrackedJob
 from proofmill.health import Health
 from proofmill.store import DirectoryStore, ServiceServer
 from tests.unit.oracle.conftest import Committee, Member
-from tests.unit.oracle.test_rounds import all_find, proposal_of, report_on
+from tests.unit.oracle.reports import all_find, proposal_of, report_on
 
 
 @pytest.fixture

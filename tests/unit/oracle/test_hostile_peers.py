@@ -13,7 +13,7 @@ import pytest
 from oracle.peers import Peers, Reply
 from proofmill.chain.job_board import TrackedJob
 from tests.unit.oracle.conftest import Committee
-from tests.unit.oracle.test_rounds import all_find, proposal_of, report_on
+from tests.unit.oracle.reports import all_find, proposal_of, report_on
 
 MEMBER = "0x" + "11" * 20
 Serve = Callable[[Callable[[socket.socket], None]], str]
