@@ -56,9 +56,10 @@ exports: (
 # Why stake was slashed, as `Staking.Slashed` records it.
 LATE_SUBMISSION: constant(bytes32) = keccak256("late submission")
 
-# A requester may secretly be the worker: what it gets back out of its own stake is bounded, so that a lie always costs.
+# A requester may secretly be the worker: at most half of what is slashed comes back to it, so that a fault always costs
+# and leaving by way of one's own penalties costs as much as it frees.
 FULL_BPS: constant(uint256) = 10_000  # one whole, in basis points
-MOST_COMPENSATION_BPS: constant(uint256) = 5_000  # of the slashed bond
+MOST_COMPENSATION_BPS: constant(uint256) = 5_000  # of what is slashed
 
 
 PAYMENT_TOKEN: immutable(address)
@@ -197,9 +198,7 @@ def reject(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32,
     worker: address = job_ledger._judge(_job_id, _terms, _deliverable, msg.sender, job_ledger.REJECTED)
     self.escrowed -= _terms.price
     log IJobEscrow.JobRejected(jobId=_job_id, rejector=msg.sender, reason=_reason)
-    # Rounds down, in favour of the burn.
-    compensation: uint256 = min(_terms.price, _terms.bond * MOST_COMPENSATION_BPS // FULL_BPS)
-    self._slash(_job_id, _terms, worker, _terms.bond, compensation, _reason)
+    self._slash(_job_id, _terms, worker, _terms.bond, _reason)
     self._refund(_job_id, _terms)
 
 
@@ -208,7 +207,8 @@ def reject(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32,
 def claimRefund(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32):
     """
     @notice Ends a job whose next step is late and refunds the requester. A worker that never submitted pays the
-            late penalty out of its bond; one whose answer nobody judged gets the bond back.
+            late penalty out of its bond, half to the requester and half burned; one whose answer nobody judged
+            gets the bond back.
     @dev Anyone.
     @param _job_id The job.
     @param _terms Its terms.
@@ -219,9 +219,7 @@ def claimRefund(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: byt
     log IJobEscrow.JobExpired(jobId=_job_id)
     if job.provider != empty(address):
         if job.state == job_ledger.FUNDED and _terms.late_penalty > 0:
-            self._slash(
-                _job_id, _terms, job.provider, _terms.late_penalty, _terms.late_penalty, LATE_SUBMISSION
-            )
+            self._slash(_job_id, _terms, job.provider, _terms.late_penalty, LATE_SUBMISSION)
         else:
             extcall STAKING.release(job.provider, _terms.bond)
     self._refund(_job_id, _terms)
@@ -261,16 +259,18 @@ def _slash(
     _terms: IJobEscrow.JobTerms,
     _worker: address,
     _amount: uint256,
-    _compensation: uint256,
     _reason: bytes32,
 ):
     """
-    @dev Ends the bond and takes `_amount` of it; the requester receives up to `_compensation`.
+    @dev Ends the bond and takes `_amount` of it; the requester receives up to the price and at most half of the amount,
+         the rest is burned.
     """
+    # Rounds down, in favour of the burn.
+    most: uint256 = min(_terms.price, _amount * MOST_COMPENSATION_BPS // FULL_BPS)
     taken: uint256 = 0
     compensation: uint256 = 0
     taken, compensation = extcall STAKING.slash(
-        _worker, _terms.bond, _amount, _terms.requester, _compensation, _reason
+        _worker, _terms.bond, _amount, _terms.requester, most, _reason
     )
     log IJobEscrow.Compensated(
         jobId=_job_id, requester=_terms.requester, provider=_worker, amount=compensation

@@ -385,7 +385,7 @@ class Client:
             )
         return JobFailed(
             f"job {job.id}: {job.provider} claimed it and no verdict came in time; {back}",
-            remedy="Post the job again. If the worker was late, its late penalty went to the requester too.",
+            remedy="Post the job again. If the worker was late, half of its late penalty went to the requester too.",
             job=job,
         )
 

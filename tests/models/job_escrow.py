@@ -110,7 +110,7 @@ class JobEscrowModel:
         if job.worker is not None:
             if job.state is State.FUNDED and job.late_penalty > 0:
                 penalty = job.late_penalty
-                self.staking.slash(self.NAME, job.worker, job.bond, penalty, job.requester, penalty)
+                self.staking.slash(self.NAME, job.worker, job.bond, penalty, job.requester, penalty // 2)
             else:
                 self.staking.release(self.NAME, job.worker, job.bond)
         self._refund(job, State.EXPIRED)

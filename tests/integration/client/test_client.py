@@ -145,7 +145,7 @@ def test_wait__nobody_claims__price_comes_back(client: Client, anvil: Anvil) -> 
     assert wallet(client) == before
 
 
-def test_wait__claimed_and_never_submitted__price_and_late_penalty_come_back(
+def test_wait__claimed_and_never_submitted__price_comes_back_with_a_compensation(
     client: Client, anvil: Anvil, suite: Suite, worker: TransactionSender
 ) -> None:
     before = wallet(client)
@@ -154,7 +154,7 @@ def test_wait__claimed_and_never_submitted__price_and_late_penalty_come_back(
     anvil.increase_time(TERMS.submit_window + 1)
     with pytest.raises(JobFailed, match="no verdict came in time"):
         client.wait(posted.id)
-    assert wallet(client) == before + posted.terms.late_penalty
+    assert wallet(client) == before + posted.terms.late_penalty // 2
 
 
 def test_wait__submitted_and_never_judged__price_comes_back_and_the_bond_is_free(

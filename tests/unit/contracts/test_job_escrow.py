@@ -509,7 +509,7 @@ def test_claim_refund__nobody_claimed__refunds(suite: Suite) -> None:
     assert (suite.mill.balanceOf(requester), suite.mill.balanceOf(suite.stranger)) == (before, 0)
 
 
-def test_claim_refund__never_submitted__refunds_with_the_late_penalty(suite: Suite) -> None:
+def test_claim_refund__never_submitted__refunds_with_half_of_the_late_penalty(suite: Suite) -> None:
     escrow, requester, worker = suite.escrow, suite.requester, suite.worker
     before, supply = suite.mill.balanceOf(requester), suite.mill.totalSupply()
     job = suite.claimed()
@@ -522,14 +522,14 @@ def test_claim_refund__never_submitted__refunds_with_the_late_penalty(suite: Sui
         ("JobExpired", {"jobId": job.id}),
         (
             "Compensated",
-            {"jobId": job.id, "requester": requester, "provider": worker, "amount": LATE_PENALTY},
+            {"jobId": job.id, "requester": requester, "provider": worker, "amount": LATE_PENALTY // 2},
         ),
         ("Refunded", {"jobId": job.id, "client": requester, "amount": PRICE}),
     ]
     reasons = [fields["reason"] for name, fields in events_of_staking(suite) if name == "Slashed"]
     assert reasons == [keccak(text="late submission")]
-    assert suite.mill.balanceOf(requester) == before + LATE_PENALTY
-    assert suite.mill.totalSupply() == supply
+    assert suite.mill.balanceOf(requester) == before + LATE_PENALTY // 2
+    assert suite.mill.totalSupply() == supply - LATE_PENALTY // 2
     assert suite.staking.active(worker) == STAKED - LATE_PENALTY
     assert suite.staking.committed(worker) == 0
 
@@ -588,7 +588,7 @@ def test_claim_refund__owner_changed_everything__the_job_keeps_its_terms(suite: 
     suite.staking.set_verifier(suite.escrow.address, False, sender=suite.admin)
     travel_to(suite.escrow.deadline(job.id) + 1)
     suite.escrow.claimRefund(job.id, job.terms, ZERO_WORD, sender=suite.stranger)
-    assert suite.mill.balanceOf(suite.requester) == before + LATE_PENALTY
+    assert suite.mill.balanceOf(suite.requester) == before + LATE_PENALTY // 2
 
 
 # ------------------------------------------------------------------ one person in every role
@@ -616,14 +616,15 @@ def test_requester_is_worker_and_relayer__whatever_the_ending__gains_nothing(
     elif ending in ("completed", "rejected"):
         suite.relayer = person
         suite.transmit([job], COMPLETED if ending == "completed" else REJECTED)
-    assert wealth() == before - (BOND // 2 if ending == "rejected" else 0)
+    lost = {"rejected": BOND // 2, "late": LATE_PENALTY // 2}
+    assert wealth() == before - lost.get(ending, 0)
     assert (suite.escrow.escrowed(), suite.staking.committed(person)) == (0, 0)
 
 
-def test_late_penalty__paid_to_oneself__leaves_without_thawing_but_never_committed_stake(
+def test_late_penalty__paid_to_oneself__leaving_without_thawing_costs_as_much_as_it_frees(
     suite: Suite,
 ) -> None:
-    """Not prevented in version 1: docs/CONTRACTS.md says so. What backs open work stays where it is."""
+    """Half of what leaves this way is burned, and what backs open work stays where it is."""
     worker, alias = suite.worker, actor("another address of the worker")
     suite.fund(alias, STAKED)
     open_work = suite.claimed(price=50 * MILL, bond=200 * MILL)
@@ -635,7 +636,7 @@ def test_late_penalty__paid_to_oneself__leaves_without_thawing_but_never_committ
         suite.escrow.claimRefund(job.id, job.terms, ZERO_WORD)
     left = 800 * MILL * 9**5 // 10**5
     assert suite.staking.available(worker) == left
-    assert suite.mill.balanceOf(alias) == before + 800 * MILL - left
+    assert suite.mill.balanceOf(alias) == before + (800 * MILL - left) // 2
     assert now() - start == 10  # seconds, not a thaw period
     assert suite.staking.committed_to(suite.escrow.address, worker) == open_work.bond
     assert suite.staking.active(worker) == open_work.bond + left
