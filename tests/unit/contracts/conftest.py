@@ -70,3 +70,11 @@ def verifier(suite: Suite) -> str:
     address = actor("verifier")
     suite.staking.set_verifier(address, True, sender=suite.admin)
     return address
+
+
+@pytest.fixture
+def evaluator(suite: Suite) -> str:
+    """An evaluator whose calls a test makes itself, for the jobs posted from now on."""
+    address = actor("evaluator")
+    suite.escrow.set_evaluator(address, sender=suite.admin)
+    return address
