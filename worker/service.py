@@ -54,9 +54,8 @@ class Worker:
         self._stopping = threading.Event()
         self._left_alone: dict[int, str] = {}
         self._looks: Backoff[int] = Backoff()  # at requests that were missing or malformed, by job
-        self._computed: dict[
-            bytes, bytes
-        ] = {}  # terms hash → answer, of own jobs: a retry does not compute again
+        # Terms hash → answer, of own jobs: a second try to submit does not compute again.
+        self._computed: dict[bytes, bytes] = {}
 
     def stop(self) -> None:
         """Ask for no step after the one that runs."""

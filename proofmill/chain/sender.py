@@ -71,9 +71,8 @@ class TransactionSender:
         self._sleep = sleep
         self._lock = RLock()
         self._seen_at_head: dict[bytes, int] = {}  # attempt → the head when we first waited for it
-        self._observed_lost: dict[
-            int, int
-        ] = {}  # entry → polls in a row in which its nonce was someone else's
+        # Entry → polls in a row in which its nonce was someone else's.
+        self._observed_lost: dict[int, int] = {}
         bind_chain(journal.engine, self.chain_id, bytes(web3.eth.get_block(0)["hash"]))
         self._release = acquire_process_lock(journal.engine, self.chain_id, self.address)
         self._is_closed = False
