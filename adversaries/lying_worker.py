@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from adversaries.forwarding_engine import ForwardingEngine
-from proofmill.cli.failures import report_failures
+from proofmill.failures import report_failures
 from proofmill.jobs import EmbeddingAnswer, minilm_engine
 from proofmill.jobs.engine import Progress
 from worker.config import WorkerSettings

@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from adversaries.forwarding_engine import ForwardingEngine
-from proofmill.cli.failures import report_failures
+from proofmill.failures import report_failures
 from proofmill.jobs import minilm_engine
 from proofmill.jobs.engine import Progress
 from worker.config import WorkerSettings

@@ -12,7 +12,7 @@ from oracle.peers import Peers
 from oracle.rounds import CommitteeView, Rounds
 from oracle.routes import build_application
 from oracle.service import ChainWatch, Oracle, Relay
-from proofmill.cli.failures import report_failures
+from proofmill.failures import report_failures
 from proofmill.jobs import minilm_engine
 from proofmill.node import Node
 from proofmill.service import stop_on_signals

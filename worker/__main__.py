@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from proofmill.cli.failures import report_failures
+from proofmill.failures import report_failures
 from proofmill.jobs import minilm_engine
 from worker.config import WorkerSettings
 from worker.run import run_worker

@@ -15,11 +15,11 @@ from proofmill.chain.history import format_amount
 from proofmill.cli.console import StepPrinter, json_option, print_json, progress_console, result_console
 from proofmill.cli.documents import read_sentences
 from proofmill.cli.embed import save_embeddings
-from proofmill.cli.failures import report_failures
 from proofmill.cli.job import history_as_json, history_table
 from proofmill.client import Client
 from proofmill.devnet.acts import LYING_WORKER, Act, Pair, honest_act, lying_act, nearest_pairs
 from proofmill.devnet.network import Devnet, NetworkPlan, WorkerSpec
+from proofmill.failures import report_failures
 
 SAMPLE = Path(__file__).resolve().parents[2] / "docs" / "HOW_IT_WORKS.md"
 DIRECTORY = Path(".proofmill/demo")

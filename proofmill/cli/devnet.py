@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from proofmill.cli.console import progress_console
-from proofmill.cli.failures import report_failures
 from proofmill.cli.settings_option import DEVNET_SETTINGS
 from proofmill.devnet.network import Devnet, NetworkPlan
+from proofmill.failures import report_failures
 
 
 @click.command()

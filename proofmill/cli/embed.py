@@ -14,11 +14,11 @@ from proofmill.chain.history import format_amount
 from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.cli.console import StepPrinter, json_option, print_json, progress_console, result_console
 from proofmill.cli.documents import read_sentences
-from proofmill.cli.failures import report_failures
 from proofmill.cli.settings_option import settings_option
 from proofmill.cli.values import AddressType, AmountType, ModelIdType
 from proofmill.client import MILL, Client, ClientSettings, EmbeddingResult, Terms
 from proofmill.errors import ProofmillError
+from proofmill.failures import report_failures
 from proofmill.store import to_cid
 
 

@@ -13,9 +13,9 @@ from proofmill.chain import Job, JobState
 from proofmill.chain.history import HistoryEntry, format_amount, job_history
 from proofmill.cli.console import StepPrinter, json_option, print_json, progress_console, result_console
 from proofmill.cli.embed import check_writable, save_embeddings
-from proofmill.cli.failures import report_failures
 from proofmill.cli.settings_option import settings_option
 from proofmill.client import Client, ClientSettings
+from proofmill.failures import report_failures
 from proofmill.store import to_cid
 
 

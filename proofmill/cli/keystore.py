@@ -8,7 +8,7 @@ import click
 
 from proofmill.chain import create_keystore
 from proofmill.cli.console import json_option, print_json
-from proofmill.cli.failures import report_failures
+from proofmill.failures import report_failures
 
 
 @click.group()
