@@ -190,7 +190,8 @@ class Client:
     # ---------------------------------------------------------------- step by step
     def build_request(self, texts: Sequence[str], *, model_id: bytes | None = None) -> EmbeddingRequest:
         """Tokenize `texts` for the model; the tokenizer is part of the model and runs here."""
-        from proofmill.exact.minilm import MAXIMUM_TOKENS, MINILM_MODEL_ID, load_tokenizer
+        from proofmill.exact.models.catalogue import MINILM_MODEL_ID
+        from proofmill.exact.models.minilm import MAXIMUM_TOKENS, load_tokenizer
         from proofmill.exact.text import tokenize
 
         sequences = tokenize(load_tokenizer(), texts, MAXIMUM_TOKENS)

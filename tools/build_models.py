@@ -6,18 +6,21 @@ import sys
 import time
 
 from proofmill.errors import ProofmillError
-from proofmill.exact.minilm import cache_path, default_cache_directory, load_packed
+from proofmill.exact.models.catalogue import KNOWN_MODELS, cache_path, load_packed
 
 
 def main() -> int:
-    start = time.perf_counter()
-    manifest, tensors = load_packed()
-    path = cache_path(default_cache_directory())
-    where = path if path.exists() else "memory only: the cache directory cannot be written"
-    size = sum(tensor.nbytes for tensor in tensors.values()) / 2**20
-    print(
-        f"MiniLM E16  {manifest.model_id.hex()}  {size:.0f} MiB  {time.perf_counter() - start:.1f} s  {where}"
-    )
+    for known in KNOWN_MODELS.values():
+        start = time.perf_counter()
+        manifest, model = load_packed(known)
+        path = cache_path(known)
+        where = path if path.exists() else "memory only: the cache directory cannot be written"
+        size = sum(tensor.nbytes for tensor in model.tensors.values()) / 2**20
+        seconds = time.perf_counter() - start
+        print(
+            f"{known.name:13} {manifest.model_id.hex()}  {size:4.0f} MiB  {seconds:5.1f} s  {where}",
+            flush=True,
+        )
     return 0
 
 

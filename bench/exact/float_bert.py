@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, gelu, layer_norm, linear, normalize, scaled_dot_product_attention
 
-HEADS = 12
-EPSILON = 1e-12
-
 
 class FloatBert:
     """Mean-pooled, normalised sentence embeddings in the floating-point type asked for."""
 
-    def __init__(self, source: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    def __init__(
+        self, source: Mapping[str, Tensor], dtype: torch.dtype, *, heads: int = 12, epsilon: float = 1e-12
+    ) -> None:
+        self._heads, self._epsilon = heads, epsilon
         self._tensors = {name: t.to(dtype) for name, t in source.items() if t.is_floating_point()}
         self._dtype = dtype
         self._layers = 1 + max(
@@ -50,7 +50,7 @@ class FloatBert:
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
         parameters = self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"]
-        return layer_norm(x, x.shape[-1:], *parameters, EPSILON)
+        return layer_norm(x, x.shape[-1:], *parameters, self._epsilon)
 
     def _run(self, sequences: Sequence[Sequence[int]]) -> Tensor:
         longest = max(map(len, sequences))
@@ -66,7 +66,9 @@ class FloatBert:
         for index in range(self._layers):
             layer = f"encoder.layer.{index}"
             query, key, value = (
-                self._linear(x, f"{layer}.attention.self.{part}").unflatten(-1, (HEADS, -1)).transpose(1, 2)
+                self._linear(x, f"{layer}.attention.self.{part}")
+                .view(*x.shape[:2], self._heads, -1)
+                .transpose(1, 2)
                 for part in ("query", "key", "value")
             )
             mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)

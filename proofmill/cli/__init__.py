@@ -17,6 +17,7 @@ _COMMANDS = {
     "embed": ("proofmill.cli.embed", "embed"),
     "job": ("proofmill.cli.job", "job"),
     "keystore": ("proofmill.cli.keystore", "keystore"),
+    "model": ("proofmill.cli.model", "model"),
 }
 
 

@@ -1,37 +1,35 @@
-"""Exact-integer inference: the same bits on every machine. Knows no chain, no network and no job."""
+"""Exact-integer inference: the same bits on every machine. Knows no chain, no network and no job.
 
-from proofmill.exact.embedder import Embedder
+``proofmill.exact.models.loading`` is where callers start: it turns a model's name or file into an ``Embedder``, a ``Generator``
+or a ``Classifier``. Importing this package alone loads no tensor library.
+"""
+
 from proofmill.exact.errors import (
     CarrierUnavailable,
     ExactError,
     GoldenMismatch,
     InvalidManifest,
+    InvalidOpening,
     InvalidOperand,
+    InvalidProgram,
     InvalidSequence,
     InvalidText,
     ModelRefused,
     ModelUnavailable,
     TableMismatch,
 )
-from proofmill.exact.golden import check_golden
-from proofmill.exact.manifest import Manifest, ModelLimits
-from proofmill.exact.minilm import MINILM_MODEL_ID, load_minilm
 
 __all__ = [
-    "MINILM_MODEL_ID",
     "CarrierUnavailable",
-    "Embedder",
     "ExactError",
     "GoldenMismatch",
     "InvalidManifest",
+    "InvalidOpening",
     "InvalidOperand",
+    "InvalidProgram",
     "InvalidSequence",
     "InvalidText",
-    "Manifest",
-    "ModelLimits",
     "ModelRefused",
     "ModelUnavailable",
     "TableMismatch",
-    "check_golden",
-    "load_minilm",
 ]

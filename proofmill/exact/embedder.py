@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Final
 
@@ -13,47 +14,70 @@ import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 
-from proofmill.exact.bert import Encoder
-from proofmill.exact.errors import InvalidOperand, InvalidSequence
-from proofmill.exact.manifest import Manifest, ModelLimits
+from proofmill.exact.errors import InvalidOperand, InvalidSequence, ModelUnavailable
+from proofmill.exact.execution.executor import Executor
+from proofmill.exact.program.model import Description
 from proofmill.exact.text import tokenize
 
 #: Tokens in a batch: no more than stays in cache, no fewer than keep an operator busy.
 MOST_TOKENS: Final = 512
+MOST_TOKENS_DIVIDED: Final = 2048
 FEWEST_TOKENS: Final = 64
+
+
+@dataclass(frozen=True)
+class EmbeddingLimits:
+    """What sequences may hold, and the format of embeddings."""
+
+    vocabulary_size: int
+    maximum_tokens: int
+    embedding_size: int
+    fraction_bits: int
 
 
 class Embedder:
     """An exact sentence encoder. Immutable; its methods may be called from several threads at once."""
 
-    def __init__(self, manifest: Manifest, encoder: Encoder, tokenizer: Tokenizer, carrier: str) -> None:
-        self._manifest = manifest.to_bytes()
-        self._model_id = manifest.model_id
-        self._limits = manifest.limits
-        self._encoder = encoder
+    def __init__(
+        self,
+        model_id: bytes,
+        description: Description,
+        executor: Executor,
+        embedding_size: int,
+        tokenizer: Tokenizer | None,
+    ) -> None:
+        self._model_id = model_id
+        self._description = description
+        self._executor = executor
+        self._limits = EmbeddingLimits(
+            description.vocabulary_size,
+            description.maximum_tokens,
+            embedding_size,
+            description.output_fraction_bits,
+        )
         self._tokenizer = tokenizer
-        self._carrier = carrier
-        self._threads = torch.get_num_threads()
+        divided = executor.kernels.divides_work
+        self._threads = 1 if divided else torch.get_num_threads()
+        self._most_tokens = MOST_TOKENS_DIVIDED if divided else MOST_TOKENS
 
     @property
     def model_id(self) -> bytes:
-        """sha256 of :attr:`manifest`, 32 bytes."""
+        """Of the model's manifest, 32 bytes."""
         return self._model_id
 
     @property
-    def manifest(self) -> bytes:
-        """The canonical manifest."""
-        return self._manifest
+    def description(self) -> Description:
+        return self._description
 
     @property
-    def limits(self) -> ModelLimits:
+    def limits(self) -> EmbeddingLimits:
         """What sequences may hold, and the format of embeddings."""
         return self._limits
 
     @property
     def carrier(self) -> str:
         """The machine arithmetic in use; it decides the speed, never the answer."""
-        return self._carrier
+        return self._executor.kernels.name
 
     def embed(
         self,
@@ -73,16 +97,23 @@ class Embedder:
             raise InvalidOperand(f"batch size {batch_size!r}", remedy="Use a batch size of at least 1.")
         checked = [self._check(index, sequence) for index, sequence in enumerate(sequences)]
         answer = np.zeros((len(checked), self._limits.embedding_size), dtype=np.int32)
-        batches = _batches([len(sequence) for sequence in checked], batch_size, self._threads)
+        batches = _batches(
+            [len(sequence) for sequence in checked], batch_size, self._threads, self._most_tokens
+        )
 
         def compute(batch: list[int]) -> npt.NDArray[np.int32]:
             with torch.inference_mode():
-                rows = self._encoder.run([checked[index] for index in batch])
-                numbers: npt.NDArray[np.int32] = rows.to(torch.int32).numpy()
+                rows = self._executor.run_tokens([checked[index] for index in batch])
+                numbers: npt.NDArray[np.int32] = rows.cpu().numpy()
             return numbers
 
         done = 0
-        with closing(_in_threads(compute, batches, self._threads)) as results:
+        results: Iterable[npt.NDArray[np.int32]]
+        with ExitStack() as stack:
+            if self._threads == 1:
+                results = map(compute, batches)
+            else:
+                results = stack.enter_context(closing(_in_threads(compute, batches, self._threads)))
             for batch, numbers in zip(batches, results, strict=True):
                 answer[batch] = numbers
                 done += len(batch)
@@ -91,7 +122,12 @@ class Embedder:
         return answer
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, see :func:`proofmill.exact.text.tokenize`."""
+        """Token ids of each text, see :func:`proofmill.exact.text.tokenize`; ModelUnavailable if the model came without one."""
+        if self._tokenizer is None:
+            raise ModelUnavailable(
+                f"no tokenizer is known for model {self._description.name}",
+                remedy="Pass token ids, made with the tokenizer of the model.",
+            )
         return tokenize(self._tokenizer, texts, self._limits.maximum_tokens)
 
     def _check(self, index: int, sequence: Sequence[int]) -> list[int]:
@@ -113,10 +149,11 @@ class Embedder:
         return [int(token) for token in sequence]
 
 
-def _batches(lengths: Sequence[int], batch_size: int, threads: int) -> list[list[int]]:
+def _batches(lengths: Sequence[int], batch_size: int, threads: int, most_tokens: int) -> list[list[int]]:
     """Indices of sequences, longest first, cut into batches of similar length and enough of them for the threads."""
-    share = -(-sum(lengths) // (2 * threads))
-    most_tokens = max(FEWEST_TOKENS, min(MOST_TOKENS, share))
+    if threads > 1:
+        share = -(-sum(lengths) // (2 * threads))
+        most_tokens = max(FEWEST_TOKENS, min(most_tokens, share))
     batches: list[list[int]] = []
     tokens = 0
     for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):

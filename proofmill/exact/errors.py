@@ -43,3 +43,15 @@ class TableMismatch(ExactError):
 
 class GoldenMismatch(ExactError):
     """The whole model gives other bits than the recorded ones on this machine."""
+
+
+class InvalidProgram(ExactError):
+    """A list of operators does not make a program whose bounds are proved."""
+
+
+class NativeUnavailable(ExactError):
+    """The compiled kernels cannot be built or loaded on this machine; the portable ones give the same bits."""
+
+
+class InvalidOpening(ExactError):
+    """A leaf, a path or a position does not belong to the tree it is said to be part of."""

@@ -137,15 +137,17 @@ class ExactEngine:
 
 
 def minilm_engine(carrier: str | None = None) -> ExactEngine:
-    """Return an engine that runs MiniLM in exact integers; ``carrier`` goes to ``load_minilm``.
+    """Return an engine that runs MiniLM in exact integers; ``carrier`` goes to ``load_embedder``.
 
     Loading includes the golden check: a machine that computes other bits refuses to answer (``GoldenMismatch``).
     """
     # Importing the model imports torch, which takes seconds: only those who run models pay for it.
-    from proofmill.exact import MINILM_MODEL_ID, check_golden, load_minilm
+    from proofmill.exact.models.catalogue import MINILM_MODEL_ID
+    from proofmill.exact.models.golden import check_golden
+    from proofmill.exact.models.loading import load_embedder
 
     def load() -> ExactEmbedder:
-        embedder = load_minilm(carrier=carrier)
+        embedder = load_embedder("minilm-e16", carrier=carrier)
         check_golden(embedder)
         return embedder
 

@@ -1,10 +1,14 @@
 """One MiniLM for the tests of the engine, converted into a directory that lives as long as the test run."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from proofmill.exact import Embedder, load_minilm
+if TYPE_CHECKING:
+    from proofmill.exact.embedder import Embedder
 
 
 @pytest.fixture(scope="session")
@@ -14,4 +18,6 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def minilm(model_cache: Path) -> Embedder:
-    return load_minilm(cache_directory=model_cache)
+    from proofmill.exact.models.loading import load_embedder
+
+    return load_embedder("minilm-e16", cache_directory=model_cache)

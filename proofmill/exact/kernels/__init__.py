@@ -1,0 +1,1 @@
+"""Fast forms of the operators: one interface, several implementations, the same bits."""

@@ -1,0 +1,71 @@
+"""A model as one file: its tensors in safetensors format, its manifest in the file's metadata."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from proofmill.exact.errors import ModelUnavailable
+from proofmill.exact.manifest.document import Manifest, verify_tensors
+from proofmill.exact.program.bounds import check_bounds
+from proofmill.exact.program.model import Model
+
+
+def write_packed(path: Path, manifest: Manifest, model: Model) -> None:
+    """Write beside, then rename: a reader sees the whole file or none. OSError if the file cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
+    os.close(handle)
+    try:
+        tensors = {key: tensor.contiguous() for key, tensor in model.tensors.items()}
+        save_file(tensors, name, metadata={"manifest": manifest.to_bytes().decode("ascii")})
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a packed model; its weights are neither read nor checked. ModelUnavailable, InvalidManifest."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}", remedy=_remedy(path)) from error
+    if "manifest" not in metadata:
+        raise ModelUnavailable(
+            f"{path} is not a packed model: it carries no manifest",
+            remedy="Make one with `proofmill model import`.",
+        )
+    return Manifest.from_bytes(metadata["manifest"].encode("utf-8"))
+
+
+def read_packed(path: Path, expected_model_id: bytes | None = None) -> tuple[Manifest, Model]:
+    """A packed model after every weight has been hashed against the manifest and every bound proved again.
+
+    Raises:
+        ModelUnavailable: the file is truncated, changed, or another model than ``expected_model_id``.
+        InvalidManifest, ModelRefused: its manifest is not one of this version, or its bounds do not hold.
+    """
+    manifest = read_manifest(path)
+    if expected_model_id is not None and manifest.model_id != expected_model_id:
+        raise ModelUnavailable(
+            f"{path} holds model {manifest.model_id.hex()}, expected {expected_model_id.hex()}",
+            remedy=_remedy(path),
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}", remedy=_remedy(path)) from error
+    model = verify_tensors(manifest, tensors, str(path))
+    check_bounds(model)
+    return manifest, model
+
+
+def _remedy(path: Path) -> str:
+    return f"Delete {path} and import the model again."
