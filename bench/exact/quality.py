@@ -75,5 +75,3 @@ def classification_quality(answer: Tensor, reference: Tensor, digits: Tensor) ->
         "accuracy": round(float(accuracy), 5),
         "greatest_logit_error": float(f"{float((answer.double() - reference.double()).abs().max()):.3g}"),
     }
-
-

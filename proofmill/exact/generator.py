@@ -10,11 +10,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from proofmill.exact import ops
 from proofmill.exact.errors import InvalidOperand, InvalidSequence, ModelUnavailable
 from proofmill.exact.execution.cache import KeyValueCache
 from proofmill.exact.execution.executor import Executor
 from proofmill.exact.generation.request import Completion, GeneratedToken, GenerationRequest, check_tokens
+from proofmill.exact.kernels import choice
 from proofmill.exact.program.model import Description
 from proofmill.exact.program.sampling import Sampling
 
@@ -194,20 +194,9 @@ def choose(
             f"{len(logits)} rows of logits for {len(positions)} positions",
             remedy="Pass one position and one way of sampling per row.",
         )
-    tokens = [0] * len(positions)
-    greedy = [row for row, sampling in enumerate(samplings) if sampling is None]
-    if greedy:
-        for row, token in zip(greedy, ops.choose_greedy(logits[greedy].long()).tolist(), strict=True):
-            tokens[row] = token
-    for row, sampling in enumerate(samplings):
-        if sampling is not None:
-            position = torch.tensor([positions[row]], device=logits.device)
-            token = ops.choose(
-                logits[row : row + 1].long(),
-                position,
-                sampling.inverse_temperature,
-                sampling.seed,
-                fraction_bits,
-            )
-            tokens[row] = int(token)
-    return tokens
+    return [
+        choice.choose_greedy(row)
+        if sampling is None
+        else choice.choose(row, position, sampling.inverse_temperature, sampling.seed, fraction_bits)
+        for row, position, sampling in zip(logits.cpu().numpy(), positions, samplings, strict=True)
+    ]

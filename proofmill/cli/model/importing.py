@@ -10,11 +10,11 @@ from proofmill.cli.console import json_option, print_json, result_console
 from proofmill.cli.model.show import facts_of
 from proofmill.cli.model.source import size_words, step
 from proofmill.exact.errors import ModelUnavailable
+from proofmill.exact.manifest.document import describe
+from proofmill.exact.manifest.packed import write_packed
 from proofmill.exact.models.catalogue import KNOWN_MODELS, known_model
 from proofmill.exact.program.bounds import check_bounds
-from proofmill.exact.manifest.document import describe
 from proofmill.exact.program.model import Model, Profile
-from proofmill.exact.manifest.packed import write_packed
 from proofmill.failures import report_failures
 
 

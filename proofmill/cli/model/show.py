@@ -10,8 +10,8 @@ from rich.table import Table
 
 from proofmill.cli.console import json_option, print_json, result_console
 from proofmill.cli.model.source import model_argument, read_model, size_words, step
-from proofmill.exact.models.catalogue import KNOWN_MODELS, cache_path
 from proofmill.exact.manifest.document import Manifest
+from proofmill.exact.models.catalogue import KNOWN_MODELS, cache_path
 from proofmill.exact.program.model import Model
 from proofmill.failures import report_failures
 

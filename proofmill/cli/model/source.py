@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from proofmill.cli.console import progress_console
-from proofmill.exact.models.catalogue import known_model, load_packed
 from proofmill.exact.manifest.document import Manifest
-from proofmill.exact.program.model import Model
 from proofmill.exact.manifest.packed import read_packed
+from proofmill.exact.models.catalogue import known_model, load_packed
+from proofmill.exact.program.model import Model
 
 model_argument = click.argument("name", metavar="MODEL")
 
@@ -36,7 +36,7 @@ def step(words: str) -> Iterator[None]:
     console.print(f"  {words} [dim]{time.perf_counter() - start:.1f} s[/]", soft_wrap=True)
 
 
-def size_words(size: int) -> str:
+def size_words(size: float) -> str:
     """Bytes as people write them."""
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:

@@ -59,6 +59,9 @@ class _Reader(GGUFReader):
         count: int = 1,
         override_order: Literal["I", "S", "<"] | None = None,
     ) -> npt.NDArray[Any]:
+        if isinstance(self.data, np.memmap):
+            # A plain view of the same mapping; slicing a memmap is many times slower, and metadata needs 10^5 slices.
+            self.data = self.data.view(np.ndarray)  # type: ignore[assignment]
         end = int(offset) + np.dtype(dtype).itemsize * int(count)
         if end > len(self.data):
             raise ValueError(f"the file ends at {len(self.data)} bytes, before a field that ends at {end}")
@@ -83,7 +86,11 @@ class _GgufTensors(Mapping[str, Tensor]):
             raise refuse(
                 name, f"type {tensor.tensor_type.name} cannot be turned into floats: {error}"
             ) from error
-        return torch.from_numpy(np.array(values, dtype=np.float32)).reshape(self.shape(name))
+        # Copied only where it is the file's mapping itself, which is not writable.
+        return torch.from_numpy(np.require(values, np.float32, ["C", "W"])).reshape(self.shape(name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors  # the inherited form would dequantise it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)

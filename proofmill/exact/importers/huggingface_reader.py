@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from proofmill.exact.importers.llama_source import (
     LlamaConfig,
@@ -40,6 +41,10 @@ _LAYER_NAMES: Final = {
     "down": "mlp.down_proj",
 }
 _OTHER_NAMES: Final = {"embedding": "model.embed_tokens", "output_norm": "model.norm", "head": "lm_head"}
+_BIASED: Final = {
+    "attention_bias": tuple(f"self_attn.{part}_proj" for part in "qkvo"),
+    "mlp_bias": tuple(f"mlp.{part}_proj" for part in ("gate", "up", "down")),
+}
 _DEFAULT_THETA: Final = Fraction(10000)
 _EXPECTED: Final = {"model_type": "llama", "hidden_act": "silu"}
 
@@ -58,6 +63,7 @@ def read_huggingface(folder: Path) -> LlamaSource:
     # Files of old versions carry the rotary frequencies, which follow from the configuration.
     frequencies = {f"model.layers.{n}.self_attn.rotary_emb.inv_freq" for n in range(config.layers)}
     refuse_unknown_tensors(tensors, frozenset(names.values()) | frequencies)
+    _check_biases(document, config.layers, tensors)
     half_split = frozenset(
         f"layer.{layer}.{name}.{part}"
         for layer in range(config.layers)
@@ -66,6 +72,17 @@ def read_huggingface(folder: Path) -> LlamaSource:
     )
     renamed = RenamedTensors(tensors, names, half_split, config.head_size)
     return LlamaSource(config, renamed, _text(folder, document))
+
+
+def _check_biases(document: Mapping[str, Any], layers: int, tensors: Mapping[str, Tensor]) -> None:
+    """Transformers follows the config: it ignores biases that are not announced and starts announced ones at random."""
+    for key, modules in _BIASED.items():
+        announced = document.get(key) is True
+        for layer in range(layers):
+            for module in modules:
+                name = f"model.layers.{layer}.{module}.bias"
+                if (name in tensors) != announced:
+                    raise refuse(name, f"{'is missing' if announced else 'exists'}, but {key} is {announced}")
 
 
 def _config(document: Mapping[str, Any]) -> LlamaConfig:

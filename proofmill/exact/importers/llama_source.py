@@ -153,6 +153,9 @@ class RenamedTensors(Mapping[str, Tensor]):
             return interleaved(tensor, self._head_size)
         return tensor
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # the inherited form would read it
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

@@ -105,6 +105,9 @@ class SafetensorsFiles(Mapping[str, Tensor]):
             raise unreadable(path, error) from error
         return tensor
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places  # the inherited form would read it
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 

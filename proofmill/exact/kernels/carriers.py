@@ -175,8 +175,8 @@ def multiply_int8(a: Tensor, b: Tensor) -> Tensor:
     rows, columns, inputs = a.shape[0], b.shape[0], a.shape[1]
     if a.is_cuda:
         inner = -inputs % _CUDA_MULTIPLE
-        a = pad(a, (0, inner, 0, max(0, _CUDA_MINIMUM_ROWS - rows)))
-        b = pad(b, (0, inner, 0, -columns % _CUDA_MULTIPLE))
+        a = pad(a, (0, inner, 0, max(0, _CUDA_MINIMUM_ROWS - rows))).contiguous()
+        b = pad(b, (0, inner, 0, -columns % _CUDA_MULTIPLE)).contiguous()
     elif inputs == 1:  # PyTorch 2.13 returns uninitialised memory for products over a single input
         a, b = pad(a, (0, 1)), pad(b, (0, 1))
     # The transposed view makes the second operand column-major, several times faster than a row-major one.

@@ -1,22 +1,29 @@
-"""Which carrier a machine gets: each one is tested there before its first use, and one that is wrong is refused."""
+"""Which kernels and which carrier a machine gets: each is tested there before its first use, and one that is wrong is refused."""
 
 from __future__ import annotations
 
 import functools
+import importlib.util
+import logging
 import threading
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from proofmill.exact.errors import CarrierUnavailable
+from proofmill.exact.errors import CarrierUnavailable, ExactError
 from proofmill.exact.kernels.carriers import CARRIER_NAMES, FLOAT_SLICE, Carrier, multiply_by_elements
 from proofmill.exact.kernels.interface import Kernels
 from proofmill.exact.kernels.portable import PortableKernels
 from proofmill.exact.ops.linear import WEIGHT_LIMIT_E16, WEIGHT_LIMIT_E16X
 from proofmill.exact.ops.operands import OPERAND_LIMIT
 
-_CUDA_ONLY: Final = frozenset({"bf16"})
+#: What can be asked for by name, fastest first: fused kernels of their own, then the portable ones on each carrier.
+CARRIER_CHOICES: Final = ("native", "triton", *CARRIER_NAMES)
+
+_CUDA_ONLY: Final = frozenset({"triton", "bf16"})
+_PROCESSOR_ONLY: Final = frozenset({"native"})
+_log = logging.getLogger(__name__)
 
 
 def self_test(carrier: Carrier, device: torch.device) -> str | None:
@@ -70,29 +77,69 @@ def _reference(a: Tensor, b: Tensor) -> Tensor:
 
 @functools.cache
 def _tested(name: str, device: str) -> str | None:
-    if name in _CUDA_ONLY and torch.device(device).type != "cuda":
+    try:
+        kind = torch.device(device).type
+        torch.empty(1, device=device)
+    except (AssertionError, RuntimeError, NotImplementedError) as error:
+        return f"PyTorch has no device {device} here: {error}"
+    if name in _CUDA_ONLY and kind != "cuda":
         return "offered on CUDA devices only"
+    if name in _PROCESSOR_ONLY and kind != "cpu":
+        return "offered on processors only"
     if name == "bf16":
         # With this left on, cuBLAS may add partial sums of a long product in bfloat16, which would round them.
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     try:
+        if name == "native":
+            _make(name, device)  # which tests itself
+            return None
+        if name == "triton":
+            return _test_triton(device)
         return self_test(Carrier(name), torch.device(device))
-    except (RuntimeError, NotImplementedError) as error:  # PyTorch has no such kernel for this device
+    except ExactError as error:
+        return str(error)
+    except (
+        RuntimeError,
+        NotImplementedError,
+        TypeError,
+    ) as error:  # PyTorch has no such kernel or type for this device
         return f"not available: {error}"
+
+
+def _test_triton(device: str) -> str | None:
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton is not installed"
+    from proofmill.exact.kernels.triton.self_test import self_test as test_kernels
+
+    fault = _tested("int8", device)
+    return f"needs the carrier int8: {fault}" if fault else test_kernels(_make("triton", device))
+
+
+def _make(name: str, device: str) -> Kernels:
+    """Kernels by name; those of their own are imported here because they need a compiler, or a package that not all have."""
+    if name == "native":
+        from proofmill.exact.kernels.native.kernels import NativeKernels
+
+        return NativeKernels()
+    if name == "triton":
+        from proofmill.exact.kernels.triton.kernels import TritonKernels
+
+        return TritonKernels(Carrier("int8"), device)
+    return PortableKernels(Carrier(name), device)
 
 
 _lock = threading.Lock()
 
 
 def carrier_fault(name: str, device: str = "cpu") -> str | None:
-    """Why the carrier cannot be used on this machine, or None; tested once per process and device.
+    """Why a carrier, or kernels of their own, cannot be used on this machine, or None; tested once per process and device.
 
     Raises:
-        CarrierUnavailable: there is no carrier of that name.
+        CarrierUnavailable: the name is none of :data:`CARRIER_CHOICES`.
     """
-    if name not in CARRIER_NAMES:
+    if name not in CARRIER_CHOICES:
         raise CarrierUnavailable(
-            f"there is no carrier {name!r}", remedy=f"Choose one of: {', '.join(CARRIER_NAMES)}."
+            f"there is no carrier {name!r}", remedy=f"Choose one of: {', '.join(CARRIER_CHOICES)}."
         )
     with _lock, torch.inference_mode():
         return _tested(name, device)
@@ -104,6 +151,35 @@ def choose_carrier(name: str | None = None, device: str = "cpu") -> Carrier:
     Raises:
         CarrierUnavailable: there is no such carrier, it fails its test here, or none passes.
     """
+    if name is not None and name not in CARRIER_NAMES:
+        raise CarrierUnavailable(
+            f"there is no carrier {name!r}", remedy=f"Choose one of: {', '.join(CARRIER_NAMES)}."
+        )
+    return Carrier(_first_exact(CARRIER_NAMES, name, device))
+
+
+def choose_kernels(name: str | None = None, device: str = "cpu") -> Kernels:
+    """The kernels asked for, or the first of :data:`CARRIER_CHOICES` that are exact on this machine.
+
+    Raises:
+        CarrierUnavailable: there are none of that name, they fail their test here, or none pass.
+    """
+    chosen = _first_exact(CARRIER_CHOICES, name, device)
+    if name is None:
+        _report_slower(chosen, device)
+    return _make(chosen, device)
+
+
+@functools.cache
+def _report_slower(chosen: str, device: str) -> None:
+    """Say once why the fused kernels of this kind of device are not used."""
+    fused = "native" if torch.device(device).type == "cpu" else "triton"
+    if chosen != fused:
+        fault = carrier_fault(fused, device)
+        _log.warning("%s kernels are unavailable on %s, using %s: %s", fused, device, chosen, fault)
+
+
+def _first_exact(choices: tuple[str, ...], name: str | None, device: str) -> str:
     if name is not None:
         fault = carrier_fault(name, device)
         if fault is not None:
@@ -111,23 +187,14 @@ def choose_carrier(name: str | None = None, device: str = "cpu") -> Carrier:
                 f"carrier {name} is not exact on this machine: {fault}",
                 remedy="Leave the carrier unset: the fastest exact one gives the same bits.",
             )
-        return Carrier(name)
+        return name
     faults = {}
-    for candidate in CARRIER_NAMES:
+    for candidate in choices:
         fault = carrier_fault(candidate, device)
         if fault is None:
-            return Carrier(candidate)
+            return candidate
         faults[candidate] = fault
     raise CarrierUnavailable(
         f"no carrier is exact on this machine: {faults}",
         remedy="Reinstall PyTorch; if that does not help, report the processor type as a bug.",
     )
-
-
-def choose_kernels(name: str | None = None, device: str = "cpu") -> Kernels:
-    """The fastest kernels that are exact on this machine, or those of the carrier asked for.
-
-    Raises:
-        CarrierUnavailable: there is no such carrier, or it fails its test here.
-    """
-    return PortableKernels(choose_carrier(name, device), device)

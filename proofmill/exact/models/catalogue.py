@@ -43,7 +43,7 @@ def _known(
     return KnownModel(name, title, bytes.fromhex(model_id), convert, tokenizer)
 
 
-MINILM_MODEL_ID: Final = "00" * 32
+MINILM_MODEL_ID: Final = "db14da11c611bc7ed4dcbaa5876881e72ac3ea10cfa0c14b3673b894796bdb53"
 
 KNOWN_MODELS: Final[Mapping[str, KnownModel]] = {
     model.name: model
@@ -58,35 +58,35 @@ KNOWN_MODELS: Final[Mapping[str, KnownModel]] = {
         _known(
             "minilm-e16x",
             "all-MiniLM-L6-v2, sentence embeddings, 15-bit weights",
-            "01" * 32,
+            "afb9c991bf9643f837763ff618f488e43495953d135c14d3e4ae3e5748e6eb6a",
             partial(minilm.convert, "E16x"),
             minilm.load_tokenizer,
         ),
         _known(
             "smollm2-e16",
             "SmolLM2-135M-Instruct, text generation, 8-bit weights",
-            "02" * 32,
+            "c2a6481369ee4f73e207282eeeb7c270ee149007e018f03a5b9b017c175658ec",
             partial(smollm2.convert, "E16"),
             smollm2.load_tokenizer,
         ),
         _known(
             "smollm2-e16x",
             "SmolLM2-135M-Instruct, text generation, 15-bit weights",
-            "03" * 32,
+            "89d3ad5cadaff1f2ac68f285cf8dc7d758d977c017f86b8987cd4504cdeeb08b",
             partial(smollm2.convert, "E16x"),
             smollm2.load_tokenizer,
         ),
         _known(
             "digits-e16",
             "digit-recognizer CNN, handwritten digits, 8-bit weights",
-            "04" * 32,
+            "7dd8ca56a102421bc41968d1e66018d60636c9668b6cf32f04b030a1222718dd",
             partial(digits.convert, "E16"),
             None,
         ),
         _known(
             "digits-e16x",
             "digit-recognizer CNN, handwritten digits, 15-bit weights",
-            "05" * 32,
+            "2510e524e627a9a2ed9ee8036cafca69286c4af4aa85be3c9e75d8887ea1d8d4",
             partial(digits.convert, "E16x"),
             None,
         ),

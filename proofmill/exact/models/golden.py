@@ -22,7 +22,26 @@ from proofmill.exact.generator import Generator
 from proofmill.exact.program.sampling import Sampling
 
 #: By model id; `make golden` prints it for every carrier, batch size and thread count.
-GOLDEN_ANSWERS: Final[dict[str, str]] = {}
+GOLDEN_ANSWERS: Final[dict[str, str]] = {
+    "db14da11c611bc7ed4dcbaa5876881e72ac3ea10cfa0c14b3673b894796bdb53": (  # minilm-e16
+        "8c0fccdfd435a0857d32dd22091bf0ae3d8491cfdc3165005bf6918e4ef32f0a"
+    ),
+    "afb9c991bf9643f837763ff618f488e43495953d135c14d3e4ae3e5748e6eb6a": (  # minilm-e16x
+        "9f895153631d436f2d4e0ffe09e579b7f94c7af4d810a51d5c6c296ed505ef7f"
+    ),
+    "c2a6481369ee4f73e207282eeeb7c270ee149007e018f03a5b9b017c175658ec": (  # smollm2-e16
+        "f93755b9d540b2701af93f98653a938e14f5c192f13e34c6ec989b15f520a283"
+    ),
+    "89d3ad5cadaff1f2ac68f285cf8dc7d758d977c017f86b8987cd4504cdeeb08b": (  # smollm2-e16x
+        "9d96bd1fbb0f3693f559a90ed8c550c56bf2c908540ca378915238e02d67f5aa"
+    ),
+    "7dd8ca56a102421bc41968d1e66018d60636c9668b6cf32f04b030a1222718dd": (  # digits-e16
+        "06c79ed68c4e7a65e27bf58f177178b1f6893fedeae31273045535b38b845eb0"
+    ),
+    "2510e524e627a9a2ed9ee8036cafca69286c4af4aa85be3c9e75d8887ea1d8d4": (  # digits-e16x
+        "dbffefe3512f5cd5020410f983331ee7c893f7a9387a0fe29a72a2397af177a2"
+    ),
+}
 
 #: Mostly short, some repeated lengths, one token alone, and one sequence over two blocks of 128.
 _SEQUENCE_LENGTHS: Final = (1, 2, 3, 5, 8, 8, 13, 21, 21, 34, 55, 144, 257, *range(4, 28), 16, 17, 18)

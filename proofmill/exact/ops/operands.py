@@ -2,6 +2,8 @@
 
 All tensors of the definition are int64, whatever narrower type holds the same integers elsewhere, so that no
 intermediate can wrap: every one of them is proved below 2^63. ``Q.f`` is an integer read as a multiple of 2^-f.
+
+The definition runs on the CPU: elsewhere torch has no int64 matrix product, and the fast kernels stand in for it.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ scores and ``|Σ p v| <= 2^28 · 512`` for one block of a mix.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +14,14 @@ import torch
 from torch import Tensor
 
 from proofmill.exact import ops
+from proofmill.exact.kernels.arithmetic import power_of_two
 from proofmill.exact.kernels.interface import AttentionShape, Operand
 from proofmill.exact.ops.attention import NARROWING, RECIPROCAL_BITS, SUM_BITS_LEAST
+from proofmill.exact.ops.tabulated import VANISHING_POWER
 from proofmill.exact.trace.geometry import BLOCK, KEY_BLOCK
 
-HIDDEN: Final = -(1 << 40)  # below every score
+HIDDEN: Final = -(1 << 31)  # below every score
+CUTOFF: Final = VANISHING_POWER << ops.FRACTION_BITS
 
 
 @dataclass(frozen=True)
@@ -38,25 +42,31 @@ def select_rows(length: int, causal: bool, start: int, stop: int) -> Rows:
 
 
 def scores(x: Operand, shape: AttentionShape, rows: Rows) -> Tensor:
-    """int64 [R, heads, keys]; 0 where a row does not see the key."""
+    """int32 [R, heads, keys]; 0 where a row does not see the key.
+
+    In double precision: ``|m Σ q k| < 2^52.6``, so neither the product nor the added half leaves the exact range, and
+    multiplying by a power of two is exact.
+    """
     shared = shape.heads // shape.key_heads
     query = _heads(x, shape, 0, shape.heads, slice(rows.start, rows.stop))
     key = _heads(x, shape, shape.heads, shape.key_heads, slice(0, rows.keys))
-    product = torch.matmul(query, key.repeat_interleave(shared, 0).transpose(1, 2)).to(torch.int64)
+    product = torch.matmul(query, key.repeat_interleave(shared, 0).transpose(1, 2))
     exponents = x.exponents.to(torch.int64)
     query_exponents = exponents[rows.start : rows.stop, : shape.heads].T
     key_exponents = exponents[: rows.keys, shape.heads : shape.heads + shape.key_heads].T
-    total = query_exponents[:, :, None] + key_exponents.repeat_interleave(shared, 0)[:, None, :]
     bits = ops.SCORE_BITS + ops.FRACTION_BITS
-    z = ops.saturate(ops.rounding_shift(product.mul_(shape.multiplier), bits - total)).transpose(0, 1)
-    return z.masked_fill(~rows.visible, 0)
+    query_scales = shape.multiplier * power_of_two(query_exponents - bits)
+    key_scales = power_of_two(key_exponents).repeat_interleave(shared, 0)
+    product.mul_(query_scales[:, :, None]).mul_(key_scales[:, None, :]).add_(0.5).floor_()
+    z = product.clamp_(-ops.SATURATION, ops.SATURATION).to(torch.int32).transpose(0, 1)
+    return z.masked_fill_(~rows.visible, 0)
 
 
 @dataclass(frozen=True)
 class SoftmaxTile:
     """``ops.SoftmaxRows`` of some rows with what shows each step of them."""
 
-    weights: Tensor  # p, int64 [R, heads, keys]
+    weights: Tensor  # p, int32 [R, heads, keys]; everything else is int64
     maximum: Tensor  # lowest index of the greatest score, [R, heads]
     exponents: Tensor  # κ, [R, heads]
     exponent_index: Tensor  # lowest key with that exponent
@@ -73,24 +83,39 @@ class SoftmaxTile:
         return torch.cat((header, self.running_sums), dim=-1)
 
 
+@functools.cache
+def _powers() -> Tensor:
+    """2^-d for every d that is not zero in Q.24, as int32."""
+    return ops.negative_power_of_two(torch.arange(CUTOFF + 1)).to(torch.int32)
+
+
 def softmax(z: Tensor, x: Operand, shape: AttentionShape, rows: Rows) -> SoftmaxTile:
-    seen = z.masked_fill(~rows.visible, HIDDEN)
-    maximum = seen.argmax(-1)
-    greatest = seen.gather(-1, maximum[..., None])
-    e = ops.negative_power_of_two((greatest - z).masked_fill(~rows.visible, 0)).masked_fill_(~rows.visible, 0)
-    value_exponents = x.exponents.to(torch.int64)[: rows.keys, shape.heads + shape.key_heads :].T
+    """All numbers fit 32 bits but for differences of scores, which are cut off where 2^-d is zero."""
+    hidden = ~rows.visible
+    maximum = z.masked_fill(hidden, HIDDEN).argmax(-1)
+    greatest = z.gather(-1, maximum[..., None])
+    least = (greatest.to(torch.int64) - CUTOFF).clamp(min=-ops.SATURATION).to(torch.int32)
+    # A hidden key's score of 0 may be above the maximum: it is brought down to it before its weight is put to zero.
+    distance = greatest - z.maximum(least).minimum(greatest)
+    e = _powers()[distance].masked_fill_(hidden, 0)
+    value_exponents = x.exponents[: rows.keys, shape.heads + shape.key_heads :].T.to(torch.int32)
     shared = shape.heads // shape.key_heads
-    value_exponents = value_exponents.repeat_interleave(shared, 0).expand_as(z)
-    seen_exponents = value_exponents.masked_fill(~rows.visible, -1)
-    exponent_index = seen_exponents.argmax(-1)
-    exponents = seen_exponents.gather(-1, exponent_index[..., None])[..., 0]
-    drop = NARROWING + exponents[..., None] - seen_exponents.clamp(min=0)
-    weights = ops.rounding_shift(e, drop)
-    running = _block_sums(ops.rounding_shift(e, NARROWING), BLOCK).cumsum(-1)
+    value_exponents = value_exponents.repeat_interleave(shared, 0)
+    seen_exponents = value_exponents.masked_fill(hidden, -1)
+    exponent_index = seen_exponents.argmax(-1).expand_as(maximum)
+    exponents = seen_exponents.expand_as(z).gather(-1, exponent_index[..., None])
+    # rsh(e, s) for 10 <= s <= 27: the half is below 2^27 and e at most 2^24. Hidden keys have e = 0 and any shift.
+    drop = (exponents - value_exponents).clamp_(min=0).add_(NARROWING)
+    half = torch.bitwise_left_shift(torch.ones_like(drop), drop - 1)
+    weights = half.add_(e).bitwise_right_shift_(drop)
+    narrowed = e.add_(1 << (NARROWING - 1)).bitwise_right_shift_(NARROWING)
+    running = _block_sums(narrowed, BLOCK).cumsum(-1)
     sums = running[..., -1]
     numerator = torch.ones_like(sums) << (RECIPROCAL_BITS + ops.bit_length(sums))
     reciprocals = numerator.div(sums, rounding_mode="floor")
-    return SoftmaxTile(weights, maximum, exponents, exponent_index, running, reciprocals)
+    return SoftmaxTile(
+        weights, maximum, exponents[..., 0].to(torch.int64), exponent_index, running, reciprocals
+    )
 
 
 def mix(tile: SoftmaxTile, x: Operand, shape: AttentionShape, rows: Rows) -> tuple[Tensor, Tensor]:

@@ -158,7 +158,8 @@ class Producer:
     def _quantise(self, start: int, stop: int) -> Tile:
         x, group = self._activation(0)[start:stop], self.operator.constants["group"]
         if self._kernels is not None:
-            stored = self._kernels.quantise(x.contiguous(), group)
+            operand = self._kernels.quantise(x.contiguous().to(self._kernels.device), group)
+            stored = Operand(operand.values.cpu(), operand.exponents.cpu())
         else:
             q, k = ops.quantise(x.to(torch.int64), group)
             stored = Operand(q.to(torch.int16), k.to(torch.uint8))
@@ -170,7 +171,7 @@ class Producer:
         if kind == "choose":
             return self._choose(start, stop)
         if self._kernels is not None and kind in _KERNELS:
-            return self._by_kernel(self._kernels, kind, start, stop)
+            return self._by_kernel(self._kernels, kind, start, stop).cpu()
         inputs = [self._activation(i)[start:stop] for i in range(len(self.operator.inputs))]
         positions = torch.arange(start, stop)
         return _ROWS[kind]([_wide(x) for x in inputs], positions, self._parts, self.operator.constants)
@@ -179,10 +180,12 @@ class Producer:
         x, shift = self._operand(0), self.operator.constants["shift"]
         weight, multiplier, bias = (self._parts[part] for part in ("weight", "multiplier", "bias"))
         if self._kernels is not None:
+            device = self._kernels.device
             if self._prepared is None:
-                self._prepared = self._kernels.prepare_linear(weight, multiplier, bias, shift)
-            rows = Operand(x.values[start:stop].contiguous(), x.exponents[start:stop].contiguous())
-            return self._kernels.linear(rows, self._prepared)
+                w, c, b = (part.to(device) for part in (weight, multiplier, bias))
+                self._prepared = self._kernels.prepare_linear(w, c, b, shift)
+            values, exponents = (part[start:stop].contiguous().to(device) for part in (x.values, x.exponents))
+            return self._kernels.linear(Operand(values, exponents), self._prepared).cpu()
         q, k = _wide(x.values[start:stop]), _wide(x.exponents[start:stop])
         output = torch.empty(stop - start, len(weight), dtype=torch.int32)
         step = max(1, _WEIGHT_TILE_ELEMENTS // weight.shape[1])
@@ -202,8 +205,10 @@ class Producer:
         return ops.choose(logits, positions, sampling.inverse_temperature, sampling.seed, bits)[:, None]
 
     def _by_kernel(self, kernels: Kernels, kind: str, start: int, stop: int) -> Tensor:
-        x = self._activation(0)[start:stop].contiguous()
-        constants, parts = self.operator.constants, self._parts
+        inputs = [self._activation(i)[start:stop] for i in range(len(self.operator.inputs))]
+        x, *others = (value.contiguous().to(kernels.device) for value in inputs)
+        constants = self.operator.constants
+        parts = {name: part.to(kernels.device) for name, part in self._parts.items()}
         if kind in ("layer_norm", "rms_norm"):
             if self._prepared is None:
                 self._prepared = kernels.prepare_norm(
@@ -223,14 +228,14 @@ class Producer:
         if kind == "rotate":
             turned = kernels.rotate(
                 x,
-                torch.arange(start, stop),
+                torch.arange(start, stop, device=kernels.device),
                 parts["cosine"],
                 parts["sine"],
                 constants["columns"],
                 constants["head_size"],
             )
             return _values(turned.values)
-        return kernels.add(x, self._activation(1)[start:stop].contiguous())
+        return kernels.add(x, *others)
 
     # ----------------------------------------------------------------------------------- all rows at once
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofmill.exact import ops, tables
-from tests.property.exact.integers import activations, quick, tensor
+from tests.property.exact.integers import EDGES, activations, quick, tensor
 from tests.reference import function_tables, functions, scalars
 
 
@@ -116,11 +116,10 @@ def test_negative_power_of_two(d: int) -> None:
 
 
 def test_negative_power_of_two_at_its_ends() -> None:
-    ends = tensor([0, 1, 2**16, (25 << 16) - 1, 25 << 16, 2**32])
+    ends = tensor([0, 1, 24 << 16, (24 << 16) + 1, (25 << 16) - 1, 25 << 16, 2**32])
     expected = [functions.negative_power_of_two(d) for d in ends.tolist()]
     assert ops.negative_power_of_two(ends).tolist() == expected
-    assert expected[0] == 2**24
-    assert expected[4:] == [0, 0]
+    assert expected == [2**24, expected[1], 1, 0, 0, 0, 0]
 
 
 @settings(max_examples=200, deadline=None)
@@ -132,6 +131,13 @@ def test_negative_power_of_two_at_its_ends() -> None:
 def test_gated_silu(gate: list[int], up: list[int], shift: int) -> None:
     expected = functions.gated_silu(gate + up, shift)
     assert ops.gated_silu(tensor([gate + up]), shift).tolist() == [expected]
+
+
+@pytest.mark.parametrize("shift", [0, 16, 23, 24, 25, 27, 40, 62])
+def test_gated_silu_at_its_clamps(shift: int) -> None:
+    pairs = [(gate, up) for gate in EDGES for up in [*EDGES, 2**27 + 5, -(2**27) - 5]]
+    gates, ups = [gate for gate, _ in pairs], [up for _, up in pairs]
+    assert ops.gated_silu(tensor([gates + ups]), shift).tolist() == [functions.gated_silu(gates + ups, shift)]
 
 
 def test_gated_silu_is_the_function_it_names() -> None:

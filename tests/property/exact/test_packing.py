@@ -40,7 +40,7 @@ def layers(draw: st.DrawFn) -> tuple[Tensor, Tensor | None, int, int]:
 
 def exact_reach(packed: PackedLinear, channel: int) -> int:
     """``A c + (|b| + 1) 2^shift`` in Python integers."""
-    accumulator = sum(abs(w) for w in packed.weight[channel].tolist()) << 14
+    accumulator = int(packed.weight[channel].long().abs().sum()) << 14
     multiplier, bias = int(packed.multiplier[channel]), int(packed.bias[channel])
     return accumulator * multiplier + ((abs(bias) + 1) << packed.shift)
 

@@ -1,4 +1,4 @@
-"""Checks that any set of kernels must pass: each compares one function with the definition, bit for bit.
+"""Checks that any kernels must pass: each compares functions with the definition, bit for bit.
 
 Values are random ones of every magnitude with the extremes in the first rows.
 """
@@ -93,7 +93,7 @@ def norms(kernels: Kernels) -> None:
         gamma = torch.randint(1 - 2**24, 2**24, (size,), generator=generator)
         beta = torch.randint(-SATURATION, SATURATION + 1, (size,), generator=generator) >> 4
         root = (math.isqrt(size << 42) + 1) >> 1
-        x = rows(33, size, seed=size)
+        x = rows(10, size, seed=size)
         for epsilon in (0, size * 42949, (1 << 52) - 1):
             for centred, define in ((True, ops.layer_norm), (False, ops.rms_norm)):
                 prepared = kernels.prepare_norm(
@@ -104,7 +104,7 @@ def norms(kernels: Kernels) -> None:
 
 
 def activations(kernels: Kernels) -> None:
-    wide = torch.arange(-(2**20) - 64, 2**20 + 64, 31)
+    wide = torch.arange(-(2**20) - 64, 2**20 + 64, 101)
     x = torch.cat([rows(40, 512), wide[: len(wide) // 512 * 512].view(-1, 512)])
     check(kernels.gelu(place(kernels, x), Form(True, 512)), ops.gelu(x), 512)
     check(kernels.relu(place(kernels, x), Form(True, 64)), ops.relu(x), 64)
@@ -188,11 +188,13 @@ def check_attention(kernels: Kernels, x: Tensor, shape: AttentionShape, lengths:
 def whole_attention(kernels: Kernels) -> None:
     for heads, key_heads, size in ((3, 3, 16), (4, 2, 8), (4, 1, 5), (1, 1, 256)):
         for causal in (False, True):
-            lengths = [7, 1, 20, 7, 7, 2]
+            lengths = [5, 1, 18, 5, 5, 2]
             shape = AttentionShape(heads, key_heads, size, score_multiplier(size), causal)
             x = rows(sum(lengths), (heads + 2 * key_heads) * size, seed=size)
-            check_attention(kernels, x, shape, lengths)
-            check_attention(kernels, x.clamp(-(2**18), 2**18), shape, lengths)
+            # Moderate values weigh many keys, extreme ones very few.
+            check_attention(kernels, x.clamp(-(2**18), 2**18) if causal else x, shape, lengths)
+            if size == 8:
+                check_attention(kernels, x if causal else x.clamp(-(2**18), 2**18), shape, lengths)
 
 
 def continued_attention(kernels: Kernels) -> None:

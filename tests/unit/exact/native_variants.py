@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import platform
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
+
 from proofmill.exact.kernels.native.build import NATIVE_FLAGS
 
 #: Flags, and the processor features without which the code would not run.
@@ -35,7 +37,7 @@ def processor_features() -> frozenset[str]:
     return frozenset(word for line in lines if line.startswith("flags") for word in line.split())
 
 
-def variant_parameters() -> list[object]:
+def variant_parameters() -> Sequence[object]:
     """One test parameter for each variant, skipped with a reason where it cannot run."""
     parameters = []
     for name, (flags, needed) in VARIANTS.items():

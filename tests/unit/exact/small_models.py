@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from proofmill.exact.importers.bert import import_bert
@@ -30,6 +33,22 @@ def small_bert(
     profile: Profile, *, size: int = 12, heads: int = 3, layers: int = 2, inner: int = 20
 ) -> Model:
     """An encoder of sentences."""
+    source, config = _bert_source(size, heads, layers, inner)
+    return import_bert(source, config, profile, name="small-bert")
+
+
+def small_bert_folder(path: Path) -> None:
+    """The same encoder as its publishers would ship it."""
+    source, config = _bert_source(12, 3, 2, 20)
+    path.mkdir()
+    save_file(source, path / "model.safetensors")
+    text = json.dumps({**config, "layer_norm_eps": float(config["layer_norm_eps"])})
+    (path / "config.json").write_text(text)
+
+
+def _bert_source(
+    size: int, heads: int, layers: int, inner: int
+) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     random = _random(torch.Generator().manual_seed(1))
     source = {
         "embeddings.word_embeddings.weight": random(VOCABULARY, size),
@@ -65,7 +84,7 @@ def small_bert(
         "intermediate_size": inner,
         "layer_norm_eps": Decimal("1e-12"),
     }
-    return import_bert(source, config, profile, name="small-bert")
+    return source, config
 
 
 def small_llama(profile: Profile, *, tied: bool = True, layers: int = 2) -> Model:

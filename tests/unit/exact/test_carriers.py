@@ -173,3 +173,48 @@ def test_with_fewer_instructions_the_choice_is_still_exact() -> None:
     )
     name, fault = result.stdout.strip().split(" ", 1)
     assert (name == "int8") == (fault == "None")
+
+
+def test_the_portable_kernels_step_in_for_the_fused_ones_and_say_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = {"native": "no compiler", "triton": "no GPU", "int8": "wrong", "bf16": "no GPU"}
+    monkeypatch.setattr(selection, "_tested", lambda name, device: faults.get(name))
+    selection._report_slower.cache_clear()
+    assert [choose_kernels().name for _ in range(2)] == ["fp32", "fp32"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "native kernels are unavailable on cpu, using fp32: no compiler"
+    ]
+    with pytest.raises(CarrierUnavailable, match="no compiler"):
+        choose_kernels("native")
+    selection._report_slower.cache_clear()
+
+
+def test_kernels_of_another_kind_of_device_are_unavailable() -> None:
+    assert carrier_fault("triton", "cpu") == "offered on CUDA devices only"
+    assert carrier_fault("native", "meta") == "offered on processors only"
+    with pytest.raises(CarrierUnavailable, match="there is no carrier 'native'"):
+        choose_carrier("native")  # not a carrier: it multiplies nothing for others
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "abacus",
+        pytest.param(
+            "cuda", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+        ),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(device: str) -> None:
+    with pytest.raises(CarrierUnavailable, match=f"no device {device}"):
+        choose_kernels(device=device)
+    with pytest.raises(CarrierUnavailable, match=f"no device {device}"):
+        choose_kernels("int8", device)
+
+
+def test_triton_needs_its_package_and_an_exact_8_bit_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "_tested", lambda name, device: "wrong there")
+    assert "needs the carrier int8: wrong there" in str(selection._test_triton("cuda"))
+    monkeypatch.setattr(selection.importlib.util, "find_spec", lambda name: None)
+    assert "not installed" in str(selection._test_triton("cuda"))

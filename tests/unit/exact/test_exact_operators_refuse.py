@@ -139,7 +139,10 @@ ATTENTION: dict[str, Case] = {
         "softmax: scores",
     ),
     "softmax of other rows": (lambda: ops.softmax(SCORES, EXPONENTS, *SHAPE, True, 1), "from position 1"),
-    "softmax of wide scores": (lambda: ops.softmax(SCORES + 2**31, EXPONENTS, *SHAPE, True), "softmax: score"),
+    "softmax of wide scores": (
+        lambda: ops.softmax(SCORES + 2**31, EXPONENTS, *SHAPE, True),
+        "softmax: score",
+    ),
     "mix of other rows": (lambda: ops.mix(ROWS, HEADS, EXPONENTS, *SHAPE, True, 1), "mix: weights"),
     "mix with a sum below its weights": (
         lambda: ops.mix(replace(ROWS, sums=ROWS.sums * 0 + 2**14), HEADS, EXPONENTS, *SHAPE, True),

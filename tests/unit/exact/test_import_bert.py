@@ -52,10 +52,10 @@ def test_a_shorter_position_table_computes_the_same() -> None:
     cut = import_bert(tensors, BERT_CONFIG, "E16", name="tiny", maximum_tokens=6)
     assert cut.description.maximum_tokens == 6
     ids = torch.tensor(SEQUENCES[0])
-    answers = [interpreter.run(model, ids)[-1] for model in (whole, cut)]
-    assert isinstance(answers[0], torch.Tensor)
-    assert isinstance(answers[1], torch.Tensor)
-    assert torch.equal(*answers)
+    first, second = (interpreter.run(model, ids)[-1] for model in (whole, cut))
+    assert isinstance(first, torch.Tensor)
+    assert isinstance(second, torch.Tensor)
+    assert torch.equal(first, second)
 
 
 def test_a_prefix_and_half_precision_change_no_integer() -> None:

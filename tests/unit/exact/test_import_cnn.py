@@ -239,7 +239,8 @@ def test_state_dicts_are_read_and_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match=r"absent\.weight"):
         Linear.from_state(state, "absent")
     whole = path.read_bytes()
-    for content in (b"", whole[:100], whole[:-400], b"\x80\x04N."):
+    unhashable = b"\x80\x02}}K\x01s."  # a dictionary as a key
+    for content in (b"", whole[:100], whole[:-400], b"\x80\x02N.", unhashable):
         path.write_bytes(content)
         with pytest.raises(ModelUnavailable, match=r"weights\.pth"):
             read_torch_state(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -10,7 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from gguf import GGMLQuantizationType
+from gguf.quants import dequantize, quantize
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from torch import Tensor
 from torch.nn.functional import linear, silu
 
@@ -25,7 +30,7 @@ from proofmill.exact.importers.calibration import (
 from proofmill.exact.importers.gguf_reader import read_gguf
 from proofmill.exact.importers.huggingface_reader import read_huggingface
 from proofmill.exact.importers.llama import import_llama
-from proofmill.exact.importers.llama_source import LlamaSource
+from proofmill.exact.importers.llama_source import LlamaSource, RenamedTensors
 from proofmill.exact.program import interpreter
 from proofmill.exact.program.model import Model, Profile
 from tests.unit.exact.tiny_models import (
@@ -64,7 +69,8 @@ def float_logits(
         return tensors[name].double()
 
     def norm(x: Tensor, name: str) -> Tensor:
-        return x / (x.square().mean(-1, keepdim=True) + config["rms_norm_eps"]).sqrt() * get(name)
+        root = (x.square().mean(-1, keepdim=True) + float(config["rms_norm_eps"])).sqrt()
+        return x / root * get(name)
 
     def turn(x: Tensor) -> Tensor:
         first, second = x.chunk(2, -1)
@@ -137,6 +143,25 @@ def test_both_file_formats_give_the_same_model(tmp_path: Path, tied: bool) -> No
     assert relative_error(exact_logits(models[1], IDS), expected) < 0.04
 
 
+@pytest.mark.parametrize("kind", ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
+def test_quantised_files_are_the_model_of_the_floats_they_stand_for(tmp_path: Path, kind: str) -> None:
+    quantisation = GGMLQuantizationType[kind]
+    path = write_gguf(tmp_path / "m.gguf", llama_tensors(), LLAMA_CONFIG, quantisation=quantisation)
+    model = import_llama(read_gguf(path), "E16", name="tiny", fractions=FRACTIONS)
+    rounded = {
+        # Rows are quantised one by one, so their order does not matter.
+        name: torch.from_numpy(dequantize(quantize(tensor.numpy(), quantisation), quantisation).copy())
+        if tensor.ndim == 2 and tensor.shape[1] % 32 == 0
+        else tensor
+        for name, tensor in llama_tensors().items()
+    }
+    assert not torch.equal(rounded["lm_head.weight"], llama_tensors()["lm_head.weight"])
+    source = read_huggingface(write_huggingface(tmp_path / "floats", rounded, LLAMA_CONFIG))
+    expected = import_llama(source, "E16", name="tiny", fractions=FRACTIONS)
+    assert model.program.operators == expected.program.operators
+    assert all(torch.equal(tensor, expected.tensors[name]) for name, tensor in model.tensors.items())
+
+
 def test_shards_are_one_model(tmp_path: Path, huggingface: LlamaSource) -> None:
     tensors = llama_tensors()
     folder = write_huggingface(tmp_path / "sharded", tensors, LLAMA_CONFIG)
@@ -160,15 +185,50 @@ def test_shards_are_one_model(tmp_path: Path, huggingface: LlamaSource) -> None:
 
 
 def test_biases_are_kept_and_reordered(tmp_path: Path) -> None:
+    config = {**LLAMA_CONFIG, "attention_bias": True, "mlp_bias": True}
     tensors = llama_tensors()
     generator = torch.Generator().manual_seed(8)
-    for name in ("self_attn.q_proj", "self_attn.k_proj", "mlp.down_proj"):
-        place = f"model.layers.1.{name}"
-        tensors[f"{place}.bias"] = torch.randn(len(tensors[f"{place}.weight"]), generator=generator)
-    source = read_huggingface(write_huggingface(tmp_path, tensors, LLAMA_CONFIG))
+    for name in [name for name in tensors if "_proj" in name]:
+        tensors[name.replace("weight", "bias")] = torch.randn(len(tensors[name]), generator=generator)
+    source = read_huggingface(write_huggingface(tmp_path / "biased", tensors, config))
     model = import_llama(source, "E16x", name="tiny")
-    expected = float_logits(tensors, LLAMA_CONFIG, IDS)
+    expected = float_logits(tensors, config, IDS)
     assert relative_error(exact_logits(model, IDS), expected) < 0.0008
+    for key in ("attention_bias", "mlp_bias"):
+        with pytest.raises(ModelRefused, match=f"exists, but {key} is False"):
+            read_huggingface(write_huggingface(tmp_path / "ignored", tensors, {**config, key: False}))
+        with pytest.raises(ModelRefused, match=f"is missing, but {key} is True"):
+            read_huggingface(
+                write_huggingface(tmp_path / "announced", llama_tensors(), {**LLAMA_CONFIG, key: True})
+            )
+
+
+def test_the_tokenizer_of_a_folder_is_read(tmp_path: Path) -> None:
+    folder = write_huggingface(tmp_path, llama_tensors(), LLAMA_CONFIG)
+    tokenizer = Tokenizer(BPE({letter: place for place, letter in enumerate("abcdefgh")}, []))
+    tokenizer.enable_padding(length=9)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    text = read_huggingface(folder).text
+    assert text is not None
+    assert text.digest == hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+    assert text.tokenizer.encode("cab").ids == [2, 0, 1]
+    assert (text.begin_token, text.adds_begin_token, text.end_tokens, text.chat_template) == (
+        None,
+        False,
+        (2,),
+        "",
+    )
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, 7]}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"chat_template": "{{ x }}", "add_bos_token": True})
+    )
+    (folder / "config.json").write_text(json.dumps({**LLAMA_CONFIG, "bos_token_id": 1}))
+    source = read_huggingface(folder)
+    text = source.text
+    assert text is not None
+    assert (text.begin_token, text.adds_begin_token, text.end_tokens) == (1, True, (2, 7))
+    assert text.chat_template == "{{ x }}"
+    assert import_llama(source, "E16", name="tiny").description.tokenizer == text.digest
 
 
 @pytest.mark.parametrize("kind", ["llama3", "linear"])
@@ -355,3 +415,17 @@ def test_damaged_folders_are_named(tmp_path: Path) -> None:
     (folder / "config.json").unlink()
     with pytest.raises(ModelUnavailable, match=r"config\.json"):
         read_huggingface(folder)
+
+
+def test_asking_for_names_reads_no_tensor() -> None:
+    class Unreadable(dict[str, Tensor]):
+        def __getitem__(self, name: str) -> Tensor:
+            raise AssertionError(f"{name} was read")
+
+    found = RenamedTensors(
+        Unreadable({"a.weight": torch.ones(2)}), {"first": "a.weight", "second": "b.weight"}
+    )
+    assert "first" in found
+    assert "second" not in found
+    assert list(found) == ["first"]
+    assert len(found) == 1

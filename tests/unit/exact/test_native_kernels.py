@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from proofmill.exact import ops
 from proofmill.exact.errors import InvalidOperand, NativeUnavailable
 from proofmill.exact.kernels.interface import AttentionShape, Form, LayerCache, Operand, Segment
@@ -15,8 +17,6 @@ from proofmill.exact.kernels.native import kernels as native
 from proofmill.exact.kernels.native.build import set_threads
 from proofmill.exact.kernels.native.kernels import NativeKernels
 from proofmill.exact.kernels.native.self_test import self_test
-from torch import Tensor
-
 from tests.unit.exact import kernel_cases as cases
 from tests.unit.exact.native_variants import needs_compiler, variant_parameters
 
@@ -39,14 +39,14 @@ def kernels() -> NativeKernels:
     return NativeKernels()
 
 
-@pytest.fixture(params=[1, 2, 5])
+@pytest.fixture(params=[1, 3])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     set_threads(request.param)
     yield request.param
     set_threads(torch.get_num_threads())
 
 
-@pytest.mark.parametrize("case", (*cases.ROW_CASES, *cases.PRODUCT_CASES), ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", [*cases.ROW_CASES, *cases.PRODUCT_CASES], ids=lambda case: case.__name__)
 def test_equals_the_definition(case: Callable[..., None], variant: NativeKernels) -> None:
     case(variant)
 
@@ -80,7 +80,9 @@ def test_products_of_any_length(inputs: int, wide: bool, variant: NativeKernels)
         reach = weight.abs().sum(1) << 14
         multiplier = ((1 << 52) // reach.clamp(min=1)).clamp(1, (1 << 24) - 1)
         bias = torch.arange(outputs) - 5
-        prepared = variant.prepare_linear(weight.to(torch.int16 if wide else torch.int8), multiplier, bias, 34)
+        prepared = variant.prepare_linear(
+            weight.to(torch.int16 if wide else torch.int8), multiplier, bias, 34
+        )
         found = variant.linear(Operand(q.to(torch.int16), k.to(torch.uint8)), prepared)
         assert torch.equal(found.to(torch.int64), ops.linear(q, k, weight, multiplier, bias, 34))
 
@@ -97,34 +99,36 @@ def test_the_least_weight_of_eight_bits(variant: NativeKernels) -> None:
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_over_more_keys_than_a_slice(causal: bool, variant: NativeKernels) -> None:
-    """1500 keys: sums must be cut at 1008; weights of equal scores make the sums as great as they get."""
-    shape = AttentionShape(2, 1, 8, cases.score_multiplier(8), causal)
-    x = cases.rows(1500, 32, seed=5)
+    """1030 keys: sums must be cut at 1008; weights of equal scores make the sums as great as they get."""
+    shape = AttentionShape(1, 1, 8, cases.score_multiplier(8), causal)
+    x = cases.rows(1030, 24, seed=5)
     x[:, :16] = 3
-    x[700:, 24:] = 2**31 - 1
-    cases.check_attention(variant, x, shape, [1500])
+    x[300:, 16:] = 2**31 - 1
+    cases.check_attention(variant, x, shape, [1030])
 
 
-@pytest.mark.parametrize(("heads", "key_heads", "size"), [(12, 12, 32), (32, 8, 64), (8, 1, 33), (9, 3, 7)])
+@pytest.mark.parametrize(("heads", "key_heads", "size"), [(12, 12, 32), (16, 4, 64), (8, 1, 33), (9, 3, 7)])
 def test_attention_of_real_shapes(heads: int, key_heads: int, size: int, kernels: NativeKernels) -> None:
     for causal in (False, True):
         shape = AttentionShape(heads, key_heads, size, cases.score_multiplier(size), causal)
-        x = cases.rows(151, (heads + 2 * key_heads) * size, seed=size) >> 9
-        cases.check_attention(kernels, x, shape, [101, 22, 1, 27])
+        x = cases.rows(101, (heads + 2 * key_heads) * size, seed=size) >> 9
+        cases.check_attention(kernels, x, shape, [51, 22, 1, 27])
 
 
 def test_long_sequences_are_cut_into_tasks(kernels: NativeKernels) -> None:
     """Pieces of 96 query rows read no key that a causal row does not see."""
     for causal in (False, True):
-        shape = AttentionShape(2, 1, 8, cases.score_multiplier(8), causal)
-        cases.check_attention(kernels, cases.rows(400, 32, seed=7) >> 8, shape, [195, 205])
+        shape = AttentionShape(1, 1, 8, cases.score_multiplier(8), causal)
+        cases.check_attention(kernels, cases.rows(300, 24, seed=7) >> 8, shape, [195, 105])
 
 
 def test_kernels_leave_their_inputs_alone(kernels: NativeKernels) -> None:
     x = cases.rows(19, 64, seed=6).to(torch.int32)
     operand = kernels.quantise(x, 64)
     kept = x.clone(), operand.values.clone(), operand.exponents.clone()
-    weight = kernels.prepare_linear(torch.ones(64, 64, dtype=torch.int16), torch.ones(64), torch.zeros(64), 20)
+    weight = kernels.prepare_linear(
+        torch.ones(64, 64, dtype=torch.int16), torch.ones(64), torch.zeros(64), 20
+    )
     kernels.linear(operand, weight, x)
     norm = kernels.prepare_norm(torch.ones(64), torch.zeros(64), 0, 8 << 20, centred=True)
     for _ in (kernels.gelu(x), kernels.norm(x, norm), kernels.gated_silu(x, 16), kernels.add(x, x)):
@@ -146,30 +150,20 @@ def test_forms(kernels: NativeKernels) -> None:
     cases.check_operand(only_operand.operand, ops.relu(x.to(torch.int64)), 16)
     assert kernels.relu(x).operand is None
     empty = kernels.norm(
-        x[:0], kernels.prepare_norm(torch.ones(32), torch.zeros(32), 0, 5931642, centred=False), Form(True, 32)
+        x[:0],
+        kernels.prepare_norm(torch.ones(32), torch.zeros(32), 0, 5931642, centred=False),
+        Form(True, 32),
     )
     assert empty.values is not None
     assert tuple(empty.values.shape) == (0, 32)
 
 
 def test_callers_on_several_threads(kernels: NativeKernels) -> None:
-    faults: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            for case in cases.PRODUCT_CASES:
-                case(kernels)
-        except BaseException as error:  # handed to the test's own thread
-            faults.append(error)
-
     set_threads(2)
-    callers = [threading.Thread(target=work) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
+    with ThreadPoolExecutor(3) as callers:
+        for finished in [callers.submit(case, kernels) for case in (*cases.PRODUCT_CASES, *cases.ROW_CASES)]:
+            finished.result()
     set_threads(torch.get_num_threads())
-    assert faults == []
 
 
 class _Wrong:
@@ -199,7 +193,7 @@ class _Wrong:
 )
 def test_the_self_test_finds_a_wrong_function(name: str, kernels: NativeKernels) -> None:
     assert self_test(kernels) is None
-    fault = self_test(_Wrong(kernels, name))  # type: ignore[arg-type]  # offers what it is asked for
+    fault = self_test(_Wrong(kernels, name))
     assert fault is not None
     assert name.split("_")[0] in fault
 

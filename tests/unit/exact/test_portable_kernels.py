@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from proofmill.exact import ops
 from proofmill.exact.errors import InvalidOperand
 from proofmill.exact.kernels import attention, portable
 from proofmill.exact.kernels.carriers import CARRIER_NAMES, Carrier
@@ -45,12 +46,19 @@ def test_no_result_depends_on_blocks_or_tiles(block: int, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_over_more_keys_than_a_slice(name: str, causal: bool) -> None:
-    """1500 keys: single-precision sums must be cut at 1008; weights of equal scores make the sums as great as they get."""
+    """2500 keys: single-precision sums must be cut at 1008; weights of equal scores make the sums as great as they get."""
+    count, new, columns = 2500, 3, 16
     shape = AttentionShape(2, 1, 8, cases.score_multiplier(8), causal)
-    x = cases.rows(1500, 32, seed=5)
+    x = cases.rows(count, 32, seed=5)
     x[:, :16] = 3
     x[700:, 24:] = 2**31 - 1
-    cases.check_attention(PortableKernels(Carrier(name)), x, shape, [1500])
+    q, k = ops.quantise(x, 8)
+    expected = ops.attention(q, k, 2, 1, 8, shape.multiplier, causal, count - new)
+    q, k = q.to(torch.int16), k.to(torch.uint8)
+    cache = LayerCache(q[:, columns:].contiguous(), k[:, shape.heads :].contiguous())
+    last = Operand(q[-new:].contiguous(), k[-new:].contiguous())
+    segment = Segment(0, new, count - new, cache)
+    cases.check(PortableKernels(Carrier(name)).attention(last, shape, [segment]), expected)
 
 
 def test_kernels_leave_their_inputs_alone() -> None:

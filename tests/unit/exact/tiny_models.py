@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType, GGUFWriter
+from gguf.quants import quantize
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -140,9 +141,13 @@ def write_gguf(
     config: Mapping[str, Any],
     *,
     architecture: str = "llama",
+    quantisation: GGMLQuantizationType = GGMLQuantizationType.F32,
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
-    """The same model as llama.cpp's converter would write it: query and key rows in interleaved order, float32."""
+    """The same model as llama.cpp's converter would write it: query and key rows in interleaved order.
+
+    Matrices whose rows divide into blocks of 32 are quantised as asked, everything else is float32.
+    """
     writer = GGUFWriter(path, architecture)
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_context_length(config["max_position_embeddings"])
@@ -162,10 +167,12 @@ def write_gguf(
         if heads:
             halves = values.reshape(config[heads], 2, -1, *values.shape[1:])
             values = halves.swapaxes(1, 2).reshape(values.shape)
+        blocks = tensor.ndim == 2 and tensor.shape[1] % 32 == 0
+        kind = quantisation if blocks else GGMLQuantizationType.F32
         writer.add_tensor(
             gguf_name(name) if name.startswith(("model.", "lm_head")) else name,
-            np.ascontiguousarray(values),
-            raw_dtype=GGMLQuantizationType.F32,
+            quantize(np.ascontiguousarray(values), kind),
+            raw_dtype=kind,
         )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

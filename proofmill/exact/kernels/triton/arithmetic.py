@@ -18,7 +18,6 @@ from proofmill.exact.ops.tabulated import VANISHING_POWER
 from proofmill.exact.tables import EXP2_STEP_BITS, TABLE_FRACTION_BITS
 
 
-
 def jit(function: Callable[..., Any]) -> Any:
     """``triton.jit`` with a type, so that decorated kernels can be checked."""
     return triton.jit(function)
@@ -96,7 +95,9 @@ def negative_power_of_two(distance: tl.tensor, table: tl.tensor) -> tl.tensor:
 
 
 @jit
-def interpolate_around_zero(x: tl.tensor, table: tl.tensor, limit: tl.constexpr, step_bits: tl.constexpr) -> tl.tensor:
+def interpolate_around_zero(
+    x: tl.tensor, table: tl.tensor, limit: tl.constexpr, step_bits: tl.constexpr
+) -> tl.tensor:
     """A table over [-limit, limit] at int64 x in Q.16: int64."""
     bits: tl.constexpr = FRACTION - step_bits
     edge: tl.constexpr = limit << FRACTION

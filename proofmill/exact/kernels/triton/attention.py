@@ -44,7 +44,14 @@ def _low(x: tl.tensor) -> tl.tensor:
 
 
 @jit
-def _load_transposed(base: tl.tensor, stride: tl.tensor, keys: tl.tensor, components: tl.tensor, inside: tl.tensor, head_size: tl.tensor) -> tl.tensor:
+def _load_transposed(
+    base: tl.tensor,
+    stride: tl.tensor,
+    keys: tl.tensor,
+    components: tl.tensor,
+    inside: tl.tensor,
+    head_size: tl.tensor,
+) -> tl.tensor:
     """int16 [components, keys]: one head of the keys, a column for each."""
     place = keys.to(tl.int64)[None, :] * stride + components[:, None]
     return tl.load(base + place, mask=inside[None, :] & (components < head_size)[:, None], other=0)

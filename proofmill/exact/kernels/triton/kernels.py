@@ -34,8 +34,8 @@ DIGITS_PER_BLOCK: Final = 2048
 REQUANTISED_ROWS: Final = 8
 REQUANTISED_COLUMNS: Final = 256
 #: Tiles of attention; 8-bit products want at least 16 rows and 32 terms.
-QUERIES_PER_BLOCK: Final = (16, 64)
-KEYS_PER_BLOCK: Final = 64
+QUERIES_PER_BLOCK: Final = (16, 32)
+KEYS_PER_BLOCK: Final = 32
 LEAST_COMPONENTS: Final = 32
 
 
@@ -98,8 +98,8 @@ class TritonKernels(PortableKernels):
             part = slice(start, start + step)
             q = x.values[part]
             digits = torch.empty((2 * q.shape[0], inputs), dtype=torch.int8, device=self.device)
-            grid = (triton.cdiv(q.numel(), DIGITS_PER_BLOCK),)
-            self._launch(linear.split_digits_kernel, grid, q, digits, q.numel(), block=DIGITS_PER_BLOCK)
+            blocks = triton.cdiv(q.numel(), DIGITS_PER_BLOCK)
+            self._launch(linear.split_digits_kernel, (blocks,), q, digits, q.numel(), block=DIGITS_PER_BLOCK)
             products = multiply_int8(digits, digits_of_weight)
             grid = (triton.cdiv(q.shape[0], REQUANTISED_ROWS), triton.cdiv(outputs, REQUANTISED_COLUMNS))
             self._launch(
@@ -129,9 +129,15 @@ class TritonKernels(PortableKernels):
     ) -> FusedNorm:
         portable = super().prepare_norm(gamma, beta, epsilon, root, centred=centred)
         constants = torch.tensor([epsilon, root << NORM_RECIPROCAL_BITS], dtype=torch.int64)
-        integers = (tensor.to(self.device, torch.int32).contiguous() for tensor in (gamma, beta))
         return FusedNorm(
-            portable.gain, portable.offset, epsilon, root, centred, *integers, constants.to(self.device)
+            portable.gain,
+            portable.offset,
+            epsilon,
+            root,
+            centred,
+            gamma.to(self.device, torch.int32).contiguous(),
+            beta.to(self.device, torch.int32).contiguous(),
+            constants.to(self.device),
         )
 
     def norm(self, x: Tensor, norm: PreparedNorm, form: Form = VALUES) -> Rows:
@@ -139,7 +145,8 @@ class TritonKernels(PortableKernels):
         count, size = x.shape
         if size > NORM_SIZE_LIMIT:
             raise InvalidOperand(
-                f"norm: rows of {size}, at most {NORM_SIZE_LIMIT}", remedy="Use a model whose rows are narrower."
+                f"norm: rows of {size}, at most {NORM_SIZE_LIMIT}",
+                remedy="Use a model whose rows are narrower.",
             )
         values, operand, rest = self._outputs(count, size, form)
         if count:
@@ -204,7 +211,7 @@ class TritonKernels(PortableKernels):
                 rows_per_block=block,
                 keys_per_block=KEYS_PER_BLOCK,
                 components_per_block=max(LEAST_COMPONENTS, triton.next_power_of_2(shape.head_size)),
-                num_warps=4,
+                num_warps=4 if shape.head_size <= 64 else 8,
             )
         if form.group is None:
             return Rows(values)
@@ -289,7 +296,10 @@ def _attention_blocks(
     heads, size = shape.heads, shape.head_size
     for segment in sorted(segments, key=lambda segment: -segment.rows - segment.position):
         if segment.cache is None:
-            values, exponents = x.values[segment.start :, heads * size :], x.exponents[segment.start :, heads:]
+            values, exponents = (
+                x.values[segment.start :, heads * size :],
+                x.exponents[segment.start :, heads:],
+            )
         else:
             values, exponents = segment.cache.values, segment.cache.exponents
         held = values.data_ptr(), exponents.data_ptr(), values.stride(0), exponents.stride(0)

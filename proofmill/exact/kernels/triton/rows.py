@@ -34,7 +34,14 @@ GATED_SILU = tl.constexpr(3)
 
 @jit
 def evaluate(
-    x: tl.tensor, row: tl.tensor, group: tl.tensor, columns: tl.tensor, inside: tl.tensor, table: tl.tensor, shift: tl.constexpr, function: tl.constexpr
+    x: tl.tensor,
+    row: tl.tensor,
+    group: tl.tensor,
+    columns: tl.tensor,
+    inside: tl.tensor,
+    table: tl.tensor,
+    shift: tl.constexpr,
+    function: tl.constexpr,
 ) -> tl.tensor:
     """The function's outputs at ``columns`` of a row of ``group``; a gated row of x holds 2 · group. int64, 0 outside."""
     start = row.to(tl.int64) * group
@@ -51,7 +58,9 @@ def evaluate(
         up = tl.load(x + start + group + columns, mask=inside, other=0).to(tl.int64)
         up = tl.minimum(tl.maximum(up, -ARGUMENT), ARGUMENT)
         gate = tl.minimum(tl.maximum(value, -ARGUMENT), ARGUMENT)
-        silu = rounding_shift_by(gate * interpolate_around_zero(gate, table, SIGMA_EDGE, SIGMA_STEP), TABLE_FRACTION)
+        silu = rounding_shift_by(
+            gate * interpolate_around_zero(gate, table, SIGMA_EDGE, SIGMA_STEP), TABLE_FRACTION
+        )
         value = saturate(rounding_shift_by(silu * up, shift))
     return value
 

@@ -105,8 +105,9 @@ class Facts:
         """All integers of one leaf of the claimed output."""
         grid, place = self.geometry.grid(part), Leaf(part, row, section, leaf)
         require_place(grid, place)
+        data = self._view.output(place)  # outside: a leaf that does not open is no violation
         try:
-            return grid.codec.decode(self._view.output(place), grid.leaf_count(row, leaf))
+            return grid.codec.decode(data, grid.leaf_count(row, leaf))
         except InvalidOpening as error:
             raise MalformedLeaf(str(error)) from error
 

@@ -4,6 +4,7 @@
 // carries, so one vector register holds the same word of several messages and every step is a plain vector operation.
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "export.h"
 #include "parallel.h"
@@ -15,6 +16,7 @@
 namespace {
 
 constexpr int WORDS = 25;
+constexpr int ROUNDS = 24;
 constexpr int RATE_WORDS = 17;
 constexpr std::int64_t RATE_BYTES = 8 * RATE_WORDS;
 constexpr int DIGEST_WORDS = 4;
@@ -56,7 +58,7 @@ inline Word chi(Word a, Word b, Word c) { return a ^ (~b & c); }
 
 #endif
 
-constexpr std::uint64_t ROUND_CONSTANTS[24] = {
+constexpr std::uint64_t ROUND_CONSTANTS[ROUNDS] = {
     0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000, 0x000000000000808B,
     0x0000000080000001, 0x8000000080008081, 0x8000000000008009, 0x000000000000008A, 0x0000000000000088,
     0x0000000080008009, 0x000000008000000A, 0x000000008000808B, 0x800000000000008B, 0x8000000000008089,
@@ -79,39 +81,86 @@ inline Word gather(const unsigned char* const* messages, std::int64_t offset) {
     return result;
 }
 
-// One row of chi, with rho and pi before it: words `a` to `e` of the state after theta, turned by their offsets.
-template <int ra, int rb, int rc, int rd, int re>
-inline void turn_row(Word* row, Word a, Word b, Word c, Word d, Word e) {
-    a = rotate<ra>(a);
-    b = rotate<rb>(b);
-    c = rotate<rc>(c);
-    d = rotate<rd>(d);
-    e = rotate<re>(e);
-    row[0] = chi(a, b, c);
-    row[1] = chi(b, c, d);
-    row[2] = chi(c, d, e);
-    row[3] = chi(d, e, a);
-    row[4] = chi(e, a, b);
+// Word i after rho and pi is word SOURCE[i] before, turned by OFFSET[i] bits.
+constexpr int SOURCE[WORDS] = {0, 6, 12, 18, 24, 3, 9,  10, 16, 22, 1,  7, 13,
+                               19, 20, 4, 5, 11, 17, 23, 2, 8, 14, 15, 21};
+constexpr int OFFSET[WORDS] = {0, 44, 43, 21, 14, 28, 20, 3,  45, 61, 1,  6,  25,
+                               8, 18, 27, 36, 10, 15, 56, 62, 55, 39, 41, 2};
+
+// Words are never moved: a round leaves its results where its inputs were, and the next finds word i at place[i].
+// After all 24 rounds every word is at home again, because pi has order 24.
+struct Places {
+    int place[ROUNDS + 1][WORDS];
+};
+constexpr Places find_places() {
+    Places found{};
+    for (int i = 0; i < WORDS; ++i) found.place[0][i] = i;
+    for (int round = 0; round < ROUNDS; ++round)
+        for (int i = 0; i < WORDS; ++i) found.place[round + 1][i] = found.place[round][SOURCE[i]];
+    return found;
+}
+constexpr Places PLACES = find_places();
+static_assert(PLACES.place[ROUNDS][1] == 1 && PLACES.place[ROUNDS][24] == 24, "words must end where they began");
+
+template <int round, int x>
+inline __attribute__((always_inline)) Word sum_column(const Word (&s)[WORDS]) {
+    constexpr auto& at = PLACES.place[round];
+    return exclusive_or(exclusive_or(s[at[x]], s[at[x + 5]], s[at[x + 10]]), s[at[x + 15]], s[at[x + 20]]);
 }
 
-inline void permute(Word* state) {
-    for (std::uint64_t constant : ROUND_CONSTANTS) {
-        Word column[5], next[WORDS];
-        for (int x = 0; x < 5; ++x)
-            column[x] = exclusive_or(exclusive_or(state[x], state[x + 5], state[x + 10]), state[x + 15], state[x + 20]);
-        for (int x = 0; x < 5; ++x) {
-            const Word left = column[(x + 4) % 5], right = rotate<1>(column[(x + 1) % 5]);
-            for (int y = 0; y < WORDS; y += 5) state[x + y] = exclusive_or(state[x + y], left, right);
-        }
-        const Word* s = state;
-        turn_row<0, 44, 43, 21, 14>(next, s[0], s[6], s[12], s[18], s[24]);
-        turn_row<28, 20, 3, 45, 61>(next + 5, s[3], s[9], s[10], s[16], s[22]);
-        turn_row<1, 6, 25, 8, 18>(next + 10, s[1], s[7], s[13], s[19], s[20]);
-        turn_row<27, 36, 10, 15, 56>(next + 15, s[4], s[5], s[11], s[17], s[23]);
-        turn_row<62, 55, 39, 41, 2>(next + 20, s[2], s[8], s[14], s[15], s[21]);
-        next[0] ^= broadcast(constant);
-        for (int i = 0; i < WORDS; ++i) state[i] = next[i];
-    }
+template <int round, int x>
+inline __attribute__((always_inline)) void add_columns(Word (&s)[WORDS], Word left, Word right) {
+    constexpr auto& at = PLACES.place[round];
+    right = rotate<1>(right);
+    s[at[x]] = exclusive_or(s[at[x]], left, right);
+    s[at[x + 5]] = exclusive_or(s[at[x + 5]], left, right);
+    s[at[x + 10]] = exclusive_or(s[at[x + 10]], left, right);
+    s[at[x + 15]] = exclusive_or(s[at[x + 15]], left, right);
+    s[at[x + 20]] = exclusive_or(s[at[x + 20]], left, right);
+}
+
+// Row y of rho, pi and chi.
+template <int round, int y>
+inline __attribute__((always_inline)) void mix_row(Word (&s)[WORDS]) {
+    constexpr auto& at = PLACES.place[round + 1];
+    const Word a = rotate<OFFSET[5 * y]>(s[at[5 * y]]), b = rotate<OFFSET[5 * y + 1]>(s[at[5 * y + 1]]);
+    const Word c = rotate<OFFSET[5 * y + 2]>(s[at[5 * y + 2]]), d = rotate<OFFSET[5 * y + 3]>(s[at[5 * y + 3]]);
+    const Word e = rotate<OFFSET[5 * y + 4]>(s[at[5 * y + 4]]);
+    s[at[5 * y]] = chi(a, b, c);
+    s[at[5 * y + 1]] = chi(b, c, d);
+    s[at[5 * y + 2]] = chi(c, d, e);
+    s[at[5 * y + 3]] = chi(d, e, a);
+    s[at[5 * y + 4]] = chi(e, a, b);
+}
+
+template <int round>
+inline __attribute__((always_inline)) void do_round(Word (&s)[WORDS]) {
+    const Word c0 = sum_column<round, 0>(s), c1 = sum_column<round, 1>(s), c2 = sum_column<round, 2>(s);
+    const Word c3 = sum_column<round, 3>(s), c4 = sum_column<round, 4>(s);
+    add_columns<round, 0>(s, c4, c1);
+    add_columns<round, 1>(s, c0, c2);
+    add_columns<round, 2>(s, c1, c3);
+    add_columns<round, 3>(s, c2, c4);
+    add_columns<round, 4>(s, c3, c0);
+    mix_row<round, 0>(s);
+    mix_row<round, 1>(s);
+    mix_row<round, 2>(s);
+    mix_row<round, 3>(s);
+    mix_row<round, 4>(s);
+    s[PLACES.place[round + 1][0]] ^= broadcast(ROUND_CONSTANTS[round]);
+}
+
+template <int... rounds>
+inline __attribute__((always_inline)) void do_rounds(Word (&s)[WORDS], std::integer_sequence<int, rounds...>) {
+    (do_round<rounds>(s), ...);
+}
+
+// Not inlined: 24 rounds are long, and inside they keep the whole state in registers where there are 32.
+__attribute__((noinline)) void permute(Word* state) {
+    Word s[WORDS];
+    for (int i = 0; i < WORDS; ++i) s[i] = state[i];
+    do_rounds(s, std::make_integer_sequence<int, ROUNDS>{});
+    for (int i = 0; i < WORDS; ++i) state[i] = s[i];
 }
 
 // Digests of LANES messages of `length` bytes; `twice` hashes each digest again.

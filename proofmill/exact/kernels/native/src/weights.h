@@ -1,4 +1,4 @@
-// A linear operator's constants as Python hands them over (class LinearWeights in kernels.py has the same fields).
+// A linear operator's constants as Python hands them over (class LinearWeights in library.py has the same fields).
 #pragma once
 
 #include <cstdint>
