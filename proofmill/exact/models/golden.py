@@ -85,7 +85,10 @@ def _answers(
     if isinstance(model, Embedder):
         limits = model.limits
         yield model.embed(
-            [_tokens(numbers, length, limits.vocabulary_size) for length in _SEQUENCE_LENGTHS],
+            [
+                _tokens(numbers, min(length, limits.maximum_tokens), limits.vocabulary_size)
+                for length in _SEQUENCE_LENGTHS
+            ],
             batch_size=batch_size,
         )
     elif isinstance(model, Classifier):
@@ -96,9 +99,11 @@ def _answers(
         yield model.logits(images, batch_size=batch_size)
     else:
         vocabulary = model.description.vocabulary_size
-        prompts = [_tokens(numbers, length, vocabulary) for length in _PROMPT_LENGTHS]
+        room = model.description.maximum_tokens - _NEW_TOKENS
+        prompts = [_tokens(numbers, min(length, room), vocabulary) for length in _PROMPT_LENGTHS]
         with torch.inference_mode():
-            yield model.logits(prompts[-1], first=len(prompts[-1]) - _LOGIT_PLACES).cpu().numpy()
+            first = max(0, len(prompts[-1]) - _LOGIT_PLACES)
+            yield model.logits(prompts[-1], first=first).cpu().numpy()
         samplings = (None, Sampling(1 << 16, 7), Sampling(3 << 15, 2**64 - 1), None, Sampling(1 << 15, 0))
         requests = [
             GenerationRequest(tuple(prompt), _NEW_TOKENS, sampling)

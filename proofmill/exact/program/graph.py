@@ -70,7 +70,20 @@ class Program:
                 remedy="Import the model again with this version.",
             )
         inputs = [shapes[value] for value in operator.inputs]
-        return infer_shape(place, kind, inputs, table, operator.constants)
+        shape = infer_shape(place, kind, inputs, table, operator.constants)
+        if kind.name in ("softmax", "mix"):
+            self._check_attention(place, operator)
+        return shape
+
+    def _check_attention(self, place: str, operator: Operator) -> None:
+        """The three operators of an attention must read one operand and split it into the same heads."""
+        before = self.operators[operator.inputs[0] - 1]
+        split = {name: before.constants.get(name) for name in operator.constants}
+        if before.inputs[-1] != operator.inputs[1] or split != dict(operator.constants):
+            raise InvalidProgram(
+                f"{place} ({operator.kind}) reads another operand or other heads than operator {operator.inputs[0]}",
+                remedy="Import the model again with this version.",
+            )
 
     @property
     def output(self) -> Shape:

@@ -34,10 +34,10 @@ def test_whole_model_equals_big_integers(minilm: Embedder, model_cache: Path) ->
     _, model = load_packed(KNOWN_MODELS["minilm-e16"], model_cache)
     ids = minilm.tokenize(TEXTS)
     used = sorted({token for sequence in ids for token in sequence})
-    lists = {name: tensor.tolist() for name, tensor in model.tensors.items() if name != "embedding.word.rows"}
-    rows = model.tensors["embedding.word.rows"]
+    lists = {name: tensor.tolist() for name, tensor in model.tensors.items() if name != "word_embedding.rows"}
+    rows = model.tensors["word_embedding.rows"]
     # Only the rows in use become Python lists: 11 million integers would take half a gigabyte.
-    lists["embedding.word.rows"] = {index: rows[index].tolist() for index in used}
+    lists["word_embedding.rows"] = {index: rows[index].tolist() for index in used}
     document = reference_document(model)
     answer = minilm.embed(ids)
     for sequence, row in zip(ids, answer.tolist(), strict=True):

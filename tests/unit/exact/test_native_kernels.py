@@ -16,7 +16,7 @@ from proofmill.exact.kernels.interface import AttentionShape, Form, LayerCache, 
 from proofmill.exact.kernels.native import kernels as native
 from proofmill.exact.kernels.native.build import set_threads
 from proofmill.exact.kernels.native.kernels import NativeKernels
-from proofmill.exact.kernels.native.self_test import self_test
+from proofmill.exact.kernels.self_test import self_test
 from tests.unit.exact import kernel_cases as cases
 from tests.unit.exact.native_variants import needs_compiler, variant_parameters
 

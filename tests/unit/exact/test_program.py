@@ -132,6 +132,32 @@ def test_programs_that_do_not_fit_are_refused_by_place_and_reason(
         build()
 
 
+@pytest.mark.parametrize("change", [{"causal": 0}, {"heads": 1, "key_heads": 1, "head_size": 2}, {}])
+def test_operators_of_one_attention_must_agree(change: dict[str, int]) -> None:
+    """A softmax that masks other entries than its scores had, or reads another operand, has no meaning."""
+    builder = ProgramBuilder(TOKENS)
+    x = builder.add("embedding", 0, table=builder.table("word", TableShape("matrix", 5, 8)))
+    operand, other = builder.add("quantise", x, group=2), builder.add("quantise", x, group=2)
+    scores = builder.add("scores", operand, **HEADS, multiplier=1)
+    if not change:
+        builder.add("softmax", scores, other, **HEADS)
+    elif "heads" in change:
+        x = builder.add(
+            "linear",
+            builder.add("quantise", x, group=8),
+            shift=30,
+            table=builder.table("t", TableShape("linear", 6, 8)),
+        )
+        narrow = builder.add("quantise", x, group=2)
+        builder.add(
+            "softmax", builder.add("scores", narrow, **{**HEADS, **change}, multiplier=1), operand, **HEADS
+        )
+    else:
+        builder.add("softmax", scores, operand, **{**HEADS, **change})
+    with pytest.raises(InvalidProgram, match=r"another operand or other heads|scores of 1 heads"):
+        builder.build()
+
+
 def test_too_many_operators_and_unused_tables_are_refused() -> None:
     with pytest.raises(InvalidProgram, match=f"{MAXIMUM_OPERATORS + 1} operators"):
         Program(TOKENS, (Operator("gelu", (0,)),) * (MAXIMUM_OPERATORS + 1), {})

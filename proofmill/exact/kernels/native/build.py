@@ -138,25 +138,6 @@ def build(flags: tuple[str, ...] = NATIVE_FLAGS) -> Path:
 
 _lock = threading.Lock()
 
-_M_TRIM_THRESHOLD: Final = -1  # of glibc's malloc.h
-_M_MMAP_THRESHOLD: Final = -3
-_LARGEST_KEPT_BYTES: Final = 32 << 20  # the most glibc accepts
-_KEPT_BYTES: Final = 256 << 20
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep up to 256 MiB of freed memory for the next tensor.
-
-    By default it hands activations of some megabytes back to the system after each operator, and the system clears
-    every page again before the next one: measured, a fifth of a batch's time. No effect without glibc.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
-    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-
 
 @functools.cache
 def _load(flags: tuple[str, ...]) -> ctypes.CDLL:
@@ -172,7 +153,6 @@ def _load(flags: tuple[str, ...]) -> ctypes.CDLL:
     loaded.proofmill_threads.argtypes = []
     loaded.proofmill_threads.restype = ctypes.c_int
     loaded.proofmill_set_threads(torch.get_num_threads())
-    _keep_freed_memory()
     return loaded
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from proofmill.exact.errors import NativeUnavailable
 from proofmill.exact.kernels.interface import VALUES, AttentionShape, Form, Operand, Rows, Segment
-from proofmill.exact.kernels.native.build import NATIVE_FLAGS
+from proofmill.exact.kernels.native.build import NATIVE_FLAGS, set_threads
 from proofmill.exact.kernels.native.library import (
     AttentionSegment,
     Functions,
@@ -22,7 +22,7 @@ from proofmill.exact.kernels.native.library import (
     functions,
     new_rows,
 )
-from proofmill.exact.kernels.native.self_test import self_test
+from proofmill.exact.kernels.self_test import self_test
 from proofmill.exact.kernels.native.validation import (
     require,
     require_activation,
@@ -60,6 +60,8 @@ class PreparedNorm:
 class NativeKernels:
     """The fastest kernels on a processor: one call spreads over all cores; immutable, so threads may share it.
 
+    The process has one pool of threads, as many as PyTorch was set to use when kernels were last made.
+
     Raises:
         NativeUnavailable: no compiler, it failed, or the compiled code is wrong on this machine.
     """
@@ -72,6 +74,7 @@ class NativeKernels:
                 f"compiled kernels compute wrong numbers on this machine: {fault}",
                 remedy="Use the portable kernels, and report the processor and compiler as a bug.",
             )
+        set_threads(torch.get_num_threads(), flags)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from proofmill.exact.kernels.interface import Kernels
-from proofmill.exact.kernels.native.self_test import self_test as compare_with_definition
+from proofmill.exact.kernels.self_test import self_test as compare_with_definition
 
 
 def self_test(kernels: Kernels) -> str | None:

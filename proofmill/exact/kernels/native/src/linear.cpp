@@ -306,7 +306,8 @@ std::int64_t greatest_slice(const Weight* weight, std::int64_t outputs, std::int
         for (std::int64_t start = 0; start < inputs; start += slice) {
             std::int64_t sum = 0;
             const std::int64_t stop = std::min(inputs, start + slice);
-            for (std::int64_t i = start; i < stop; ++i) sum += std::abs(static_cast<std::int32_t>(weight[j * inputs + i]));
+            const Weight* channel = weight + j * inputs;
+            for (std::int64_t i = start; i < stop; ++i) sum += std::abs(std::int32_t{channel[i]});
             greatest = std::max(greatest, sum);
         }
     return greatest;

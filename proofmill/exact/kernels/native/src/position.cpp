@@ -1,7 +1,5 @@
 // embedding, position_embedding, rotate and add.
 
-#include <cstring>
-
 #include "export.h"
 #include "rows.h"
 
