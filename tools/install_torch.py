@@ -73,12 +73,12 @@ def finish(flavour: str) -> int:
     importlib.invalidate_caches()
     torch = installed_version("torch")
     on_linux = sys.platform == "linux" and platform.machine() == "x86_64"
-    if torch is not None and torch.endswith("+cpu") and on_linux:
-        if installed_version("triton") != TRITON_PIN.partition("==")[2] and not install(TRITON_PIN, None):
-            print(
-                f"{TRITON_PIN} could not be installed; tests of the GPU's kernels will be skipped.",
-                file=sys.stderr,
-            )
+    wanted = on_linux and torch is not None and torch.endswith("+cpu")
+    present = installed_version("triton") == TRITON_PIN.partition("==")[2]
+    if wanted and not present and not install(TRITON_PIN, None):
+        print(
+            f"{TRITON_PIN} could not be installed; tests of the GPU's kernels are skipped.", file=sys.stderr
+        )
     return advise(flavour)
 
 

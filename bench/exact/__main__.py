@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from bench.exact import llama_body
 from bench.exact.encoder import EncoderBench
 from bench.exact.image_classifier import ImageClassifierBench
 from bench.exact.language_model import LanguageModelBench
@@ -92,6 +93,8 @@ def main() -> int:
         },
         "models": reports,
     }
+    if options.runs and not options.models:
+        report["llama_1b_body"] = llama_body.report(options.runs, options.carrier)
     print(json.dumps(report, indent=2))
     for failure in failures:
         print(failure, file=sys.stderr)

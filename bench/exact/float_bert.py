@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -11,16 +11,26 @@ from torch.nn.functional import embedding, gelu, layer_norm, linear, normalize, 
 
 
 class FloatBert:
-    """Mean-pooled, normalised sentence embeddings in the floating-point type asked for."""
+    """Mean-pooled, normalised sentence embeddings in the floating-point type asked for, eager or through torch.compile."""
 
     def __init__(
-        self, source: Mapping[str, Tensor], dtype: torch.dtype, *, heads: int = 12, epsilon: float = 1e-12
+        self,
+        source: Mapping[str, Tensor],
+        dtype: torch.dtype,
+        *,
+        heads: int = 12,
+        epsilon: float = 1e-12,
+        compiled: bool = False,
     ) -> None:
         self._heads, self._epsilon = heads, epsilon
         self._tensors = {name: t.to(dtype) for name, t in source.items() if t.is_floating_point()}
         self._dtype = dtype
         self._layers = 1 + max(
             int(name.split(".")[2]) for name in source if name.startswith("encoder.layer.")
+        )
+
+        self._forward: Callable[[Tensor, Tensor, Tensor | None], Tensor] = (
+            torch.compile(self._encode, dynamic=True) if compiled else self._encode
         )
 
     def embed(self, sequences: Sequence[Sequence[int]], batch_size: int = 32, threads: int = 0) -> Tensor:
@@ -58,10 +68,13 @@ class FloatBert:
         present = torch.arange(longest) < torch.tensor([[len(sequence)] for sequence in sequences])
         # Without padding no mask is given, which lets attention take its faster path.
         mask = None if bool(present.all()) else present[:, None, None, :]
+        return self._forward(ids, present, mask)
+
+    def _encode(self, ids: Tensor, present: Tensor, mask: Tensor | None) -> Tensor:
         table = self._tensors
         x = embedding(ids, table["embeddings.word_embeddings.weight"])
         x = x + table["embeddings.token_type_embeddings.weight"][0]
-        x = x + table["embeddings.position_embeddings.weight"][:longest]
+        x = x + table["embeddings.position_embeddings.weight"][: ids.shape[1]]
         x = self._norm(x, "embeddings.LayerNorm")
         for index in range(self._layers):
             layer = f"encoder.layer.{index}"

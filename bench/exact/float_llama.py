@@ -62,7 +62,7 @@ class FloatLlama:
         self._dtype = dtype
         self._cosine, self._sine = self._rotations(config.positions)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def logits(self, ids: Tensor, cache: FloatCache | None = None, *, tail: int | None = None) -> Tensor:
         """ids [B, T] continue what the cache holds; logits [B, T, V], or of the last ``tail`` places only."""
         config = self._config

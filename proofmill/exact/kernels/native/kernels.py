@@ -22,7 +22,6 @@ from proofmill.exact.kernels.native.library import (
     functions,
     new_rows,
 )
-from proofmill.exact.kernels.self_test import self_test
 from proofmill.exact.kernels.native.validation import (
     require,
     require_activation,
@@ -31,6 +30,7 @@ from proofmill.exact.kernels.native.validation import (
     require_operand,
     require_tensor,
 )
+from proofmill.exact.kernels.self_test import self_test
 from proofmill.exact.ops.linear import SHIFT_GREATEST, SHIFT_LEAST, WEIGHT_LIMIT_E16X
 from proofmill.exact.ops.normalisation import GAMMA_BITS, NORM_SIZE_LIMIT
 
