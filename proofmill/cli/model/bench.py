@@ -17,7 +17,7 @@ from proofmill.exact.classifier import Classifier
 from proofmill.exact.embedder import Embedder
 from proofmill.exact.generation.request import GenerationRequest
 from proofmill.exact.generator import Generator
-from proofmill.exact.kernels.selection import CARRIER_CHOICES
+from proofmill.exact.kernels.selection import CARRIER_CHOICES, choose_kernels
 from proofmill.exact.models.loading import LoadedModel, make
 from proofmill.failures import report_failures
 
@@ -46,7 +46,7 @@ def bench(name: str, carrier: str | None, device: str, threads: int | None, runs
     with step(f"reading {name} and hashing every weight"):
         manifest, model = read_model(name)
     with step("preparing the kernels"):
-        loaded = make(manifest, model, None, carrier=carrier, device=device)
+        loaded = make(manifest, model, None, choose_kernels(carrier, device))
     works = _works(loaded)
     samples: dict[str, list[float]] = {label: [] for label, *_ in works}
     with progress_console().status("measuring"):

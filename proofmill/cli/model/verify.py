@@ -12,7 +12,7 @@ from rich.table import Table
 from proofmill.cli.console import json_option, print_json, progress_console, result_console
 from proofmill.cli.model.source import model_argument, read_model, step
 from proofmill.exact.errors import GoldenMismatch
-from proofmill.exact.kernels.selection import CARRIER_CHOICES, carrier_fault
+from proofmill.exact.kernels.selection import CARRIER_CHOICES, carrier_fault, choose_kernels
 from proofmill.exact.models.golden import GOLDEN_ANSWERS, golden_answer
 from proofmill.exact.models.loading import make
 from proofmill.failures import report_failures
@@ -47,7 +47,7 @@ def verify(name: str, device: str, carriers: tuple[str, ...], as_json: bool) -> 
             continue
         with console.status(f"computing the golden answer on {carrier}"), torch.inference_mode():
             start = time.perf_counter()
-            answer = golden_answer(make(manifest, model, None, carrier=carrier, device=device))
+            answer = golden_answer(make(manifest, model, None, choose_kernels(carrier, device)))
             rows.append(
                 {"carrier": carrier, "answer": answer, "seconds": round(time.perf_counter() - start, 2)}
             )

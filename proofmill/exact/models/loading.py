@@ -12,6 +12,7 @@ from proofmill.exact.embedder import Embedder
 from proofmill.exact.errors import ModelUnavailable
 from proofmill.exact.execution.executor import Executor
 from proofmill.exact.generator import Generator
+from proofmill.exact.kernels.interface import Kernels
 from proofmill.exact.kernels.selection import choose_kernels
 from proofmill.exact.manifest.document import Manifest
 from proofmill.exact.manifest.packed import read_packed
@@ -42,20 +43,13 @@ def load_model(
         known = known_model(str(name))
         manifest, model = load_packed(known, cache_directory)
         tokenizer = known.tokenizer() if known.tokenizer is not None else None
-    return make(manifest, model, tokenizer, carrier=carrier, device=device)
+    return make(manifest, model, tokenizer, choose_kernels(carrier, device))
 
 
-def make(
-    manifest: Manifest,
-    model: Model,
-    tokenizer: Tokenizer | None,
-    *,
-    carrier: str | None = None,
-    device: str = "cpu",
-) -> LoadedModel:
+def make(manifest: Manifest, model: Model, tokenizer: Tokenizer | None, kernels: Kernels) -> LoadedModel:
     """What runs a model that has been checked."""
     with torch.inference_mode():
-        executor = Executor(model, choose_kernels(carrier, device))
+        executor = Executor(model, kernels)
     description = model.description
     match description.task:
         case "embedding":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from proofmill.exact import load_minilm
+from proofmill.exact.models.loading import load_embedder
 from proofmill.jobs import sentences_of
 from tests.integration.network.conftest import write_document
 
@@ -48,5 +48,5 @@ def test_demo__document_of_the_user__both_acts_add_up(tmp_path: Path) -> None:
     answer = np.load(out)
     sentences = sentences_of(document.read_bytes())
     assert answer["sentences"].tolist() == sentences
-    embedder = load_minilm()
+    embedder = load_embedder("minilm-e16")
     np.testing.assert_array_equal(answer["quantized"], embedder.embed(embedder.tokenize(sentences)))

@@ -14,6 +14,7 @@ from proofmill.exact import CarrierUnavailable, GoldenMismatch, ModelUnavailable
 from proofmill.exact.classifier import Classifier
 from proofmill.exact.embedder import Embedder
 from proofmill.exact.generator import Generator
+from proofmill.exact.kernels.selection import choose_kernels
 from proofmill.exact.manifest.document import describe
 from proofmill.exact.manifest.packed import read_packed, write_packed
 from proofmill.exact.models import catalogue, golden, packages
@@ -177,7 +178,7 @@ def test_an_unknown_carrier_is_refused(cached: Path) -> None:
 
 def test_a_machine_that_computes_other_bits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_cnn("E16")
-    loaded = make(describe(model), model, None)
+    loaded = make(describe(model), model, None, choose_kernels())
     check_golden(loaded)  # nothing is recorded for it
     right = golden_answer(loaded)
     monkeypatch.setitem(golden.GOLDEN_ANSWERS, loaded.model_id.hex(), right)
