@@ -10,7 +10,7 @@ from bench.exact.float_llama import FloatLlama
 from bench.exact.quality import LanguageQuality
 from bench.exact.texts import token_windows
 from bench.exact.timing import alternating_medians
-from proofmill.exact.generation.request import GenerationRequest
+from proofmill.exact.generation import GenerationRequest
 from proofmill.exact.generator import Generator
 from proofmill.exact.models import smollm2
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from proofmill.exact.errors import InvalidOperand, InvalidSequence, ModelUnavailable
 from proofmill.exact.execution.cache import KeyValueCache
 from proofmill.exact.execution.executor import Executor
-from proofmill.exact.generation.request import Completion, GeneratedToken, GenerationRequest, check_tokens
+from proofmill.exact.generation import Completion, GeneratedToken, GenerationRequest, check_tokens
 from proofmill.exact.kernels import choice
 from proofmill.exact.program.model import Description
 from proofmill.exact.program.sampling import Sampling

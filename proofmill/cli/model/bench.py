@@ -15,7 +15,7 @@ from proofmill.cli.console import json_option, print_json, progress_console, res
 from proofmill.cli.model.source import model_argument, read_model, step
 from proofmill.exact.classifier import Classifier
 from proofmill.exact.embedder import Embedder
-from proofmill.exact.generation.request import GenerationRequest
+from proofmill.exact.generation import GenerationRequest
 from proofmill.exact.generator import Generator
 from proofmill.exact.kernels.selection import CARRIER_CHOICES, choose_kernels
 from proofmill.exact.models.loading import LoadedModel, make

@@ -17,7 +17,7 @@ import torch
 from proofmill.exact.classifier import Classifier
 from proofmill.exact.embedder import Embedder
 from proofmill.exact.errors import GoldenMismatch
-from proofmill.exact.generation.request import GenerationRequest
+from proofmill.exact.generation import GenerationRequest
 from proofmill.exact.generator import Generator
 from proofmill.exact.program.sampling import Sampling
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from proofmill.exact import ops
-from proofmill.exact.generation.request import Sampling
+from proofmill.exact.generation import Sampling
 from proofmill.exact.program.graph import Program, ProgramBuilder
 from proofmill.exact.program.interpreter import OperandValue, run
 from proofmill.exact.program.kinds import Shape, TableShape

@@ -9,7 +9,7 @@ import torch
 
 from proofmill.exact import InvalidOperand, InvalidSequence, ModelUnavailable
 from proofmill.exact.execution.executor import Executor
-from proofmill.exact.generation.request import Completion, GenerationRequest
+from proofmill.exact.generation import Completion, GenerationRequest
 from proofmill.exact.generator import Generator, choose
 from proofmill.exact.kernels.selection import choose_kernels
 from proofmill.exact.program.interpreter import run
