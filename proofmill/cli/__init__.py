@@ -6,6 +6,7 @@ Commands are loaded when they are used: ``proofmill --help`` imports neither tor
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
@@ -29,7 +30,11 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, name = _COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        except KeyboardInterrupt:  # loading takes a second or two
+            click.echo("interrupted", err=True)
+            sys.exit(130)
         return command
 
 

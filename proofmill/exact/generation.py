@@ -1,4 +1,4 @@
-"""Requests for continuations of a prompt, and their answers: greedy or sampled with a seed, each a function of its request alone."""
+"""What is asked of a generator and what it answers, which is a function of the request alone."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from rich.markup import escape
 
 from proofmill.cli.console import json_option, print_json, progress_console, result_console
 from proofmill.cli.model.source import model_argument, read_model, step
@@ -33,7 +34,7 @@ Work = tuple[str, int, str, Callable[[], object]]
     help="Machine arithmetic; default: the fastest exact one.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu or cuda.")
-@click.option("--threads", type=click.IntRange(1), help="Processor threads; default: all.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Processor threads; default: all.")
 @click.option(
     "--runs", type=click.IntRange(1), default=5, show_default=True, help="Runs of each measurement."
 )
@@ -75,7 +76,7 @@ def bench(name: str, carrier: str | None, device: str, threads: int | None, runs
         print_json(report)
         return
     console = result_console()
-    console.print(f"{name} on {loaded.carrier}, {report['threads']} threads, medians of {runs} runs")
+    console.print(f"{escape(name)} on {loaded.carrier}, {report['threads']} threads, medians of {runs} runs")
     for label, result in results.items():
         console.print(
             f"  {label:28} {result['per_second']:>10,} {result['unit']}/s   {result['milliseconds']:,} ms a run"
@@ -103,13 +104,14 @@ def _embedding_works(model: Embedder) -> list[Work]:
 
 def _generation_works(model: Generator) -> list[Work]:
     description = model.description
-    prompt = tuple(
-        place % description.vocabulary_size for place in range(min(256, description.maximum_tokens - 33))
-    )
-    start = prompt[:32]
+    positions = description.maximum_tokens
+    prompt = tuple(place % description.vocabulary_size for place in range(min(256, positions)))
+    # A quarter of a short model's positions is prompt, the rest is for new tokens.
+    start = prompt[: max(1, min(32, positions // 4))]
+    new = min(32, positions - len(start) + 1)
 
     def decode(count: int) -> Callable[[], object]:
-        return lambda: model.generate([GenerationRequest(start, 32)] * count, batch_size=count)
+        return lambda: model.generate([GenerationRequest(start, new)] * count, batch_size=count)
 
     return [
         (
@@ -118,8 +120,8 @@ def _generation_works(model: Generator) -> list[Work]:
             "tokens",
             lambda: model.logits(prompt, first=len(prompt) - 1),
         ),
-        ("decode, 1 sequence", 32, "tokens", decode(1)),
-        ("decode, 8 sequences", 8 * 32, "tokens", decode(8)),
+        ("decode, 1 sequence", new, "tokens", decode(1)),
+        ("decode, 8 sequences", 8 * new, "tokens", decode(8)),
     ]
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from proofmill.cli.console import json_option, print_json, result_console
@@ -34,8 +35,8 @@ def list_models(as_json: bool) -> None:
         print_json({"models": known})
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "model", "id", "converted"):
-        table.add_column(heading)
+    for heading in ("name", "model", "id", "cached"):
+        table.add_column(heading, overflow="fold")
     for entry in known:
         table.add_row(
             str(entry["name"]),
@@ -52,24 +53,27 @@ def list_models(as_json: bool) -> None:
 @json_option
 @report_failures
 def show(name: str, operators: bool, as_json: bool) -> None:
-    """Show MODEL, a known name, an id or a packed file: what it computes and how large it is."""
+    """Show MODEL: what it computes and how large it is.
+
+    MODEL is a packaged model's name or whole id, or a packed file.
+    """
     with step(f"reading {name} and hashing every weight"):
         manifest, model = read_model(name)
     facts = facts_of(manifest, model)
     if as_json:
-        print_json({**facts, "operators": operator_rows(manifest)} if operators else facts)
+        print_json({**facts, "operator_list": operator_rows(manifest)} if operators else facts)
         return
     console = result_console()
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
-    table.add_column()
+    table.add_column(overflow="fold")
     for key, value in facts.items():
         shown = (
             ", ".join(f"{count} {kind}" for kind, count in value.items())
             if isinstance(value, dict)
             else str(value)
         )
-        table.add_row(key.replace("_", " "), size_words(value) if key == "weight_bytes" else shown)
+        table.add_row(key.replace("_", " "), size_words(value) if key == "weight_bytes" else escape(shown))
     console.print(table)
     if operators:
         listing = Table(box=None, pad_edge=False, header_style="bold")
@@ -101,7 +105,8 @@ def facts_of(manifest: Manifest, model: Model) -> dict[str, Any]:
         facts["vocabulary_size"] = description.vocabulary_size
         facts["maximum_tokens"] = description.maximum_tokens
     else:
-        facts["image"] = f"{program.input.rows} positions of {program.input.width} bytes"
+        facts["image_positions"] = program.input.rows
+        facts["image_channels"] = program.input.width
     return facts
 
 

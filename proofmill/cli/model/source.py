@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from proofmill.cli.console import progress_console
 from proofmill.exact.manifest.document import Manifest
@@ -31,6 +32,7 @@ def step(words: str) -> Iterator[None]:
     """Say on standard error what is being done and, once it is, how long it took."""
     console = progress_console()
     start = time.perf_counter()
+    words = escape(words)
     with console.status(words):
         yield
     console.print(f"  {words} [dim]{time.perf_counter() - start:.1f} s[/]", soft_wrap=True)

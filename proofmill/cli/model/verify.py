@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 import torch
+from rich.markup import escape
 from rich.table import Table
 
 from proofmill.cli.console import json_option, print_json, progress_console, result_console
 from proofmill.cli.model.source import model_argument, read_model, step
-from proofmill.exact.errors import GoldenMismatch
+from proofmill.exact.errors import CarrierUnavailable, GoldenMismatch
 from proofmill.exact.kernels.selection import CARRIER_CHOICES, carrier_fault, choose_kernels
 from proofmill.exact.models.golden import GOLDEN_ANSWERS, golden_answer
 from proofmill.exact.models.loading import make
@@ -26,7 +27,7 @@ from proofmill.failures import report_failures
     "carriers",
     multiple=True,
     type=click.Choice(CARRIER_CHOICES),
-    help="Carriers to try; default: all.",
+    help="A carrier to try, may be given several times; default: all.",
 )
 @json_option
 @report_failures
@@ -52,8 +53,14 @@ def verify(name: str, device: str, carriers: tuple[str, ...], as_json: bool) -> 
                 {"carrier": carrier, "answer": answer, "seconds": round(time.perf_counter() - start, 2)}
             )
     answers = {row["answer"] for row in rows if "answer" in row}
+    if not answers:
+        faults = "; ".join(f"{row['carrier']}: {row['unavailable']}" for row in rows)
+        raise CarrierUnavailable(
+            f"nothing was computed, no carrier asked for is available on {device}: {faults}",
+            remedy="Use --device cpu, or leave --carrier out to try all.",
+        )
     expected = recorded or next(iter(answers), None)
-    right = bool(answers) and answers == {expected}
+    right = answers == {expected}
     if as_json:
         print_json(
             {"model_id": manifest.model_id.hex(), "recorded": recorded, "carriers": rows, "right": right}
@@ -61,10 +68,10 @@ def verify(name: str, device: str, carriers: tuple[str, ...], as_json: bool) -> 
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("carrier", "seconds", "answer", ""):
-            table.add_column(heading)
+            table.add_column(heading, overflow="fold")
         for row in rows:
             if "answer" not in row:
-                table.add_row(row["carrier"], "", f"not available here: {row['unavailable']}", "")
+                table.add_row(row["carrier"], "", escape(f"not available here: {row['unavailable']}"), "")
                 continue
             verdict = "equal" if row["answer"] == expected else "[red]DIFFERENT[/]"
             table.add_row(row["carrier"], str(row["seconds"]), row["answer"], verdict)

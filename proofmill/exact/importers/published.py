@@ -29,7 +29,7 @@ def import_published(
     title = model_name(name if name is not None else path.stem if path.is_file() else path.resolve().name)
     if path.is_file():
         if path.suffix.lower() != ".gguf":
-            raise ModelUnavailable(f"{path} is not a GGUF file", remedy=_REMEDY)
+            raise ModelUnavailable(f"{path} is not a GGUF file; packed files need no import", remedy=_REMEDY)
         source = read_gguf(path)
         return import_llama(
             source, profile, name=title, maximum_tokens=maximum_tokens or DEFAULT_MAXIMUM_TOKENS

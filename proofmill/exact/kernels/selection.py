@@ -21,6 +21,7 @@ from proofmill.exact.ops.operands import OPERAND_LIMIT
 #: What can be asked for by name, fastest first: fused kernels of their own, then the portable ones on each carrier.
 CARRIER_CHOICES: Final = ("native", "triton", *CARRIER_NAMES)
 
+_PROCESSORS_ONLY: Final = "offered on processors only"
 _CUDA_ONLY: Final = frozenset({"triton", "bf16"})
 _PROCESSOR_ONLY: Final = frozenset({"native"})
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def _tested(name: str, device: str) -> str | None:
     if name in _CUDA_ONLY and kind != "cuda":
         return "offered on CUDA devices only"
     if name in _PROCESSOR_ONLY and kind != "cpu":
-        return "offered on processors only"
+        return _PROCESSORS_ONLY
     if name == "bf16":
         # With this left on, cuBLAS may add partial sums of a long product in bfloat16, which would round them.
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
@@ -194,7 +195,13 @@ def _first_exact(choices: tuple[str, ...], name: str | None, device: str) -> str
         if fault is None:
             return candidate
         faults[candidate] = fault
+    if len(set(faults.values()) - {_PROCESSORS_ONLY}) == 1:  # the device itself is the reason
+        raise CarrierUnavailable(
+            f"no carrier is available on {device}: {(set(faults.values()) - {_PROCESSORS_ONLY}).pop()}",
+            remedy="Use the device cpu, or install PyTorch for this device (`make setup TORCH=cuda`).",
+        )
+    reasons = "; ".join(f"{candidate}: {fault}" for candidate, fault in faults.items())
     raise CarrierUnavailable(
-        f"no carrier is exact on this machine: {faults}",
+        f"no carrier is exact on this machine: {reasons}",
         remedy="Reinstall PyTorch; if that does not help, report the processor type as a bug.",
     )

@@ -18,11 +18,15 @@ from proofmill.exact.program.model import Model
 def write_packed(path: Path, manifest: Manifest, model: Model) -> None:
     """Write beside, then rename: a reader sees the whole file or none. OSError if the file cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".partial")
     os.close(handle)
     try:
         tensors = {key: tensor.contiguous() for key, tensor in model.tensors.items()}
         save_file(tensors, name, metadata={"manifest": manifest.to_bytes().decode("ascii")})
+        # The temporary file is for its owner alone; the model is as readable as any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -68,4 +72,8 @@ def read_packed(path: Path, expected_model_id: bytes | None = None) -> tuple[Man
 
 
 def _remedy(path: Path) -> str:
-    return f"Delete {path} and import the model again."
+    if not path.exists():
+        return "Check the path, or name one of the packaged models: see `proofmill model list`."
+    if path.is_dir() or path.suffix.lower() == ".gguf":
+        return f"Import it first: proofmill model import {path} --out FILE.safetensors"
+    return "It is damaged or no packed model; make it again with `proofmill model import`."

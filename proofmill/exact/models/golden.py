@@ -99,14 +99,15 @@ def _answers(
         yield model.logits(images, batch_size=batch_size)
     else:
         vocabulary = model.description.vocabulary_size
-        room = model.description.maximum_tokens - _NEW_TOKENS
+        new_tokens = min(_NEW_TOKENS, model.description.maximum_tokens)
+        room = model.description.maximum_tokens - new_tokens + 1
         prompts = [_tokens(numbers, min(length, room), vocabulary) for length in _PROMPT_LENGTHS]
         with torch.inference_mode():
             first = max(0, len(prompts[-1]) - _LOGIT_PLACES)
             yield model.logits(prompts[-1], first=first).cpu().numpy()
         samplings = (None, Sampling(1 << 16, 7), Sampling(3 << 15, 2**64 - 1), None, Sampling(1 << 15, 0))
         requests = [
-            GenerationRequest(tuple(prompt), _NEW_TOKENS, sampling)
+            GenerationRequest(tuple(prompt), new_tokens, sampling)
             for prompt, sampling in zip(prompts, samplings, strict=True)
         ]
         # A small chunk at small batches, so that both sizes of both are covered.

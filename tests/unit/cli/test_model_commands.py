@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from proofmill.cli import main
@@ -123,7 +124,7 @@ def test_show__packed_file__says_what_it_computes(tmp_path: Path, make: Callable
     path = packed(tmp_path, model)
     facts = json.loads(run("show", path, "--operators", "--json").stdout)
     assert facts["model_id"] == describe(model).model_id.hex()
-    assert len(facts["operators"]) == len(model.program.operators)
+    assert len(facts["operator_list"]) == len(model.program.operators)
     shown = run("show", path, "--operators").stdout
     assert facts["model_id"] in shown
     assert model.description.task in shown
@@ -163,3 +164,75 @@ def test_bench__reports_rates(tmp_path: Path, make: Callable[[str], Model]) -> N
     report = json.loads(result.stdout)
     assert report["carrier"] == "fp64"
     assert all(entry["per_second"] > 0 for entry in report["results"].values())
+
+
+def test_import__packaged_model_with_options__is_refused_instead_of_ignoring_them(tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    result = run("import", "digits-e16", "--out", out, "--profile", "E16x")
+    assert result.exit_code == 1
+    assert "are fixed" in result.stderr
+    assert not out.exists()
+    assert run("import", "digits-e16", "--out", out).exit_code == 0
+    assert read_packed(out)[1].description.profile == "E16"
+
+
+def test_import__place_cannot_be_written__is_said_before_converting(tmp_path: Path, folder: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a directory")
+    result = run("import", folder, "--out", blocked / "model.safetensors")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+    assert "converting" not in result.stderr
+
+
+def test_import__disk_full__is_said_and_leaves_nothing(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **keywords: object) -> None:
+        raise SafetensorError("no space left on device")
+
+    monkeypatch.setattr("proofmill.exact.manifest.packed.save_file", fail)
+    out = tmp_path / "out" / "model.safetensors"
+    result = run("import", folder, "--out", out)
+    assert result.exit_code == 1
+    assert "no space left" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(out.parent.iterdir()) == []
+
+
+def test_verify__no_carrier_available__does_not_accuse_the_machine(tmp_path: Path) -> None:
+    path = packed(tmp_path, small_cnn("E16"))
+    result = run("verify", path, "--carrier", "bf16")
+    assert result.exit_code == 1
+    assert "nothing was computed" in result.stderr
+    assert "other bits" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("missing.safetensors", "Check the path"),
+        ("model.gguf", "Import it first"),
+        ("folder", "Import it first"),
+        ("notes.txt", "no packed model"),
+        ("[/red]nosuch", "Known models"),
+    ],
+)
+def test_show__what_is_no_packed_model__is_never_advised_to_be_deleted(
+    tmp_path: Path, name: str, remedy: str
+) -> None:
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    elif "." in name and not name.startswith("missing"):
+        (tmp_path / name).write_text("something else")
+    result = run("show", name if name.startswith("[") else tmp_path / name)
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+    assert "Delete" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_bench__model_of_few_positions__is_measured(tmp_path: Path) -> None:
+    result = run("bench", packed(tmp_path, small_llama("E16")), "--carrier", "fp64", "--runs", "1", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert len(json.loads(result.stdout)["results"]) == 3

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import isqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +64,7 @@ class RandomProgram:
             self.add("pixels", 0, table=self.matrix(self.input.width, 256))
         else:
             self.embedding()
-        steps = [
+        steps: list[Callable[[], object]] = [
             *(self.linear, self.linear, self.residual, self.residual, self.addition, self.norm),
             *(self.activation, self.gated, self.rotation, self.attention, self.attention, self.mean),
             *(self.operands, self.embedding, self.position, self.patches, self.patches, self.pool),
@@ -220,7 +222,7 @@ class RandomProgram:
             return
         key_heads, size = self.random.randint(1, 2), self.random.randint(1, 9)
         heads = key_heads * self.random.randint(1, 3)
-        split = {
+        split: dict[str, Any] = {
             "heads": heads,
             "key_heads": key_heads,
             "head_size": size,
@@ -254,7 +256,7 @@ class RandomProgram:
         kernel, stride = self.random.randint(1, 3), self.random.randint(1, 3)
         padding = self.random.randint(0, kernel - 1)
         if x and kernel <= min(height, width) + 2 * padding:
-            size = {"height": height, "width": width, "channels": channels}
+            size: dict[str, Any] = {"height": height, "width": width, "channels": channels}
             self.add("patches", x, **size, kernel=kernel, stride=stride, padding=padding)
 
     def pool(self) -> None:
@@ -334,11 +336,15 @@ def token_model(
     builder = ProgramBuilder(Shape("tokens", None, 1))
     tensors = {"w.rows": torch.arange(TOKENS * 12, dtype=torch.int32).reshape(TOKENS, 12) * 97 % 1009}
     x = builder.add("embedding", 0, table=builder.table("w", TableShape("matrix", TOKENS, 12)))
-    split = {"heads": 1, "key_heads": 1, "head_size": 4, "causal": 1}
+    split: dict[str, Any] = {"heads": 1, "key_heads": 1, "head_size": 4, "causal": 1}
     operand = builder.add("quantise", x, group=4)
     scores = builder.add("scores", operand, **split, multiplier=700000)
     mixed = builder.add("mix", builder.add("softmax", scores, operand, **split), operand, **split)
-    known = {"output_fraction_bits": 0, "vocabulary_size": 12, "maximum_tokens": POSITIONS} | facts
+    known: dict[str, Any] = {
+        "output_fraction_bits": 0,
+        "vocabulary_size": 12,
+        "maximum_tokens": POSITIONS,
+    } | facts
     return builder, x, mixed, tensors, Description("odd", "E16", task, **known)
 
 
@@ -404,7 +410,7 @@ def test_pooled_sequences_are_not_continued() -> None:
         {"output_fraction_bits": 1, "vocabulary_size": TOKENS},
     ],
 )
-def test_descriptions_that_contradict_their_program_are_refused(facts: dict[str, int]) -> None:
+def test_descriptions_that_contradict_their_program_are_refused(facts: dict[str, Any]) -> None:
     builder, x, _, tensors, description = token_model(**facts)
     position = builder.table("p", TableShape("matrix", POSITIONS, 12))
     placed = builder.add("position_embedding", 0, x, table=position)
@@ -433,7 +439,7 @@ def test_an_answer_of_several_rows_is_neither_an_embedding_nor_a_class(task: Tas
 def test_single_positions_at_a_stride_are_contiguous_rows(carrier: str) -> None:
     builder = ProgramBuilder(Shape("bytes", 4, 2))
     x = builder.add("pixels", 0, table=builder.table("p", TableShape("matrix", 2, 256)))
-    size = {"height": 1, "width": 4, "channels": 2, "kernel": 1, "stride": 2, "padding": 0}
+    size: dict[str, Any] = {"height": 1, "width": 4, "channels": 2, "kernel": 1, "stride": 2, "padding": 0}
     builder.add("relu", builder.add("patches", x, **size))
     tensors = {"p.rows": torch.arange(-256, 256, dtype=torch.int32).reshape(2, 256)}
     model = Model(builder.build(), tensors, Description("odd", "E16", "classification", 0))
@@ -453,7 +459,7 @@ def test_windows_that_lie_outside_the_image_are_refused_when_the_program_is_made
 def test_a_small_manifest_cannot_ask_for_hundreds_of_gigabytes() -> None:
     builder = ProgramBuilder(Shape("bytes", 64 * 64, 1))
     x = builder.add("pixels", 0, table=builder.table("p", TableShape("matrix", 1, 256)))
-    window = {"kernel": 64, "stride": 1, "padding": 32}
+    window: dict[str, Any] = {"kernel": 64, "stride": 1, "padding": 32}
     x = builder.add("patches", x, height=64, width=64, channels=1, **window)
     builder.add("patches", x, height=65, width=65, channels=4096, **window)
     with pytest.raises(InvalidProgram, match="numbers"):
@@ -514,3 +520,39 @@ def test_the_number_of_new_tokens_is_an_integer(count: int) -> None:
     assert isinstance(generator, Generator)
     with pytest.raises(ExactError, match="new tokens"):
         generator.stream([GenerationRequest((1, 2), count)])
+
+
+@pytest.mark.parametrize("temperature", ["1e999999", "1e-999999", "9" * 400, "inf", "1/3", ""])
+def test_a_temperature_costs_no_more_than_its_digits(temperature: str) -> None:
+    with pytest.raises(InvalidOperand, match="decimal of at most"):
+        Sampling.from_temperature(temperature, 0)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_threads_that_share_a_generator_get_their_own_answers(carrier: str) -> None:
+    model = small_llama("E16x")
+    generator = make(describe(model), model, None, choose_kernels(carrier))
+    assert isinstance(generator, Generator)
+    numbers = random.Random(4)
+    requests = [
+        GenerationRequest(
+            tuple(numbers.randrange(20) for _ in range(length)),
+            4,
+            Sampling(1 << 16, length) if length % 2 else None,
+        )
+        for length in (1, 1, 2, 5, 12, 20)
+    ]
+    expected = [generator.generate([request]) for request in requests]
+    wrong: list[int] = []
+
+    def answer_all(place: int) -> None:
+        found = generator.generate(requests, batch_size=1 + 2 * place, prefill_chunk=2 + place)
+        if [[one] for one in found] != expected:
+            wrong.append(place)
+
+    threads = [threading.Thread(target=answer_all, args=(place,)) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
