@@ -132,6 +132,10 @@ class Embedder:
 
     def _check(self, index: int, sequence: Sequence[int]) -> list[int]:
         limits = self._limits
+        if not isinstance(sequence, (Sequence, np.ndarray)) or isinstance(sequence, (str, bytes)):
+            raise InvalidSequence(
+                f"sequence {index} is a {type(sequence).__name__}", remedy="Pass lists of token ids."
+            )
         if len(sequence) == 0:
             raise InvalidSequence(f"sequence {index} is empty", remedy="Pass at least one token id.")
         if len(sequence) > limits.maximum_tokens:

@@ -26,9 +26,9 @@ class GenerationRequest:
     def check(self, description: Description) -> None:
         """InvalidSequence, naming the place, unless the model can answer this request."""
         check_tokens("the prompt", self.prompt, description)
-        if self.maximum_new_tokens < 1:
+        if type(self.maximum_new_tokens) is not int or self.maximum_new_tokens < 1:
             raise InvalidSequence(
-                f"{self.maximum_new_tokens} new tokens asked for", remedy="Ask for at least one."
+                f"{self.maximum_new_tokens!r} new tokens asked for", remedy="Ask for at least one."
             )
         # The last new token is never fed back, so it needs no position.
         needed = len(self.prompt) + self.maximum_new_tokens - 1

@@ -159,9 +159,25 @@ class Generator:
         answer = list(completion.tokens)
         if not answer:
             return 0
-        check_tokens("the answer", answer, self._description)
-        if len(answer) > request.maximum_new_tokens:
-            return request.maximum_new_tokens
+        # Whoever checks a hostile answer needs a place, not an error; what stands behind the first impossible token is not read.
+        wanted = (place for place, token in enumerate(answer) if not self._is_token(token))
+        impossible = min(next(wanted, len(answer)), request.maximum_new_tokens)
+        if impossible < len(answer):
+            answer = answer[: impossible + 1]
+            found = self._first_wrong(request, answer[:impossible]) if impossible else None
+            return impossible if found is None else found
+        found = self._first_wrong(request, answer)
+        if found is not None:
+            return found
+        ended = answer[-1] in request.stop_tokens or len(answer) == request.maximum_new_tokens
+        reason = "stop" if answer[-1] in request.stop_tokens else "length"
+        return None if ended and completion.reason == reason else len(answer)
+
+    def _is_token(self, token: object) -> bool:
+        return type(token) is int and 0 <= token < self._description.vocabulary_size
+
+    def _first_wrong(self, request: GenerationRequest, answer: list[int]) -> int | None:
+        """The place of the first token that differs or stands behind a stop token; the answer may end early."""
         sequence = [*request.prompt, *answer[:-1]]
         first = len(request.prompt) - 1
         cache = self._executor.new_cache(len(sequence))
@@ -180,9 +196,7 @@ class Generator:
                         return place
                     if token in request.stop_tokens and place + 1 < len(answer):
                         return place + 1
-        ended = answer[-1] in request.stop_tokens or len(answer) == request.maximum_new_tokens
-        reason = "stop" if answer[-1] in request.stop_tokens else "length"
-        return None if ended and completion.reason == reason else len(answer)
+        return None
 
 
 def choose(

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from proofmill.cli.console import progress_console
 from proofmill.exact.manifest.document import Manifest
-from proofmill.exact.manifest.packed import read_packed
+from proofmill.exact.manifest.packed import names_a_file, read_packed
 from proofmill.exact.models.catalogue import known_model, load_packed
 from proofmill.exact.program.model import Model
 
@@ -21,9 +21,8 @@ model_argument = click.argument("name", metavar="MODEL")
 
 def read_model(name: str) -> tuple[Manifest, Model]:
     """The manifest and the checked tensors of MODEL; a known model is converted if it is not cached yet."""
-    path = Path(name)
-    if path.suffix == ".safetensors" or path.exists():
-        return read_packed(path)
+    if names_a_file(name):
+        return read_packed(Path(name))
     return load_packed(known_model(name))
 
 

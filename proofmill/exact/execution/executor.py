@@ -47,6 +47,7 @@ class Executor:
             for step in self._plan.steps
             if step.operator.kind == "scores"
         ]
+        self._require_own_rows()
         if not shapes or not all(shape.causal for shape in shapes):
             raise InvalidProgram(
                 "only a causal model can continue a sequence", remedy="Compute the whole sequence at once."
@@ -65,6 +66,8 @@ class Executor:
         With ``caches``, one per sequence, each sequence continues the one its cache holds. ``tails`` says how many of the
         last rows of each sequence are wanted, which spares the operators after the last attention all other rows.
         """
+        if caches or tails is not None:
+            self._require_own_rows()
         device = self._kernels.device
         lengths = [len(sequence) for sequence in sequences]
         offsets = [cache.length for cache in caches] if caches else [0] * len(lengths)
@@ -92,6 +95,14 @@ class Executor:
             cache.advance(length)
         return output
 
+    def _require_own_rows(self) -> None:
+        """InvalidProgram if rows are pooled: then the output is not one row per token."""
+        if any(step.operator.kind == "unit_mean" for step in self._plan.steps):
+            raise InvalidProgram(
+                "only a causal model that pools no rows has an output per token",
+                remedy="Compute the whole sequence at once.",
+            )
+
     def run_images(self, images: Tensor) -> Tensor:
         """The program's output, int32 [B, classes], for images uint8 [B, rows, channels]."""
         expected = (self._program.input.rows, self._program.input.width)
@@ -109,20 +120,25 @@ class Executor:
 
     def _run(self, run: _Run) -> Tensor:
         values: dict[int, Rows] = {0: Rows(values=run.input)}
-        for place, step in enumerate(self._plan.steps):
-            made = self._step(step, run, values)
-            if step.values is not None:
-                values[step.values] = Rows(values=made.values)
-            if step.operand is not None:
-                values[step.operand] = Rows(operand=made.operand)
-            for released in step.releases:
-                values.pop(released, None)
+        # The place -1 comes before every step: a program that never mixes rows needs no others from the start.
+        for place, step in enumerate((None, *self._plan.steps), start=-1):
+            if step is not None:
+                self._advance(step, run, values)
             if place == self._plan.mixing and run.wanted is not None:
                 if len(run.wanted) == 0:
                     return torch.zeros((0, self._width), dtype=torch.int32, device=self._kernels.device)
-                values = {number: _select(rows, run.wanted) for number, rows in values.items() if number}
-                run.positions = run.positions[run.wanted]
+                run.input, run.positions = run.input[run.wanted], run.positions[run.wanted]
+                values = {number: _select(rows, run.wanted) for number, rows in values.items()}
         return _values(values[self._plan.output])
+
+    def _advance(self, step: Step, run: _Run, values: dict[int, Rows]) -> None:
+        made = self._step(step, run, values)
+        if step.values is not None:
+            values[step.values] = Rows(values=made.values)
+        if step.operand is not None:
+            values[step.operand] = Rows(operand=made.operand)
+        for released in step.releases:
+            values.pop(released, None)
 
     def _step(self, step: Step, run: _Run, values: Mapping[int, Rows]) -> Rows:
         kernels, operator = self._kernels, step.operator
@@ -224,11 +240,20 @@ def attention_shape(constants: Mapping[str, int]) -> AttentionShape:
 
 
 def _prepare(model: Model, kernels: Kernels, plan: Plan) -> dict[int, Any]:
-    """Each operator's table in the form its kernel wants, by the operator's number; a shared table is arranged once per use."""
+    """Each operator's table in the form its kernel wants, by the operator's number; a shared table is arranged once."""
     prepared: dict[int, Any] = {}
+    arranged: dict[tuple[object, ...], Any] = {}  # a table read many times is arranged once
     for step in plan.steps:
         operator = step.operator
         if not operator.table:
+            continue
+        key = (
+            operator.table,
+            operator.kind,
+            *(operator.constants.get(name) for name in ("shift", "epsilon", "root")),
+        )
+        if key in arranged:
+            prepared[step.number] = arranged[key]
             continue
         layout = model.program.tables[operator.table].layout
         parts = [model.tensors[f"{operator.table}.{part}"] for part in LAYOUT_PARTS[layout]]
@@ -245,6 +270,7 @@ def _prepare(model: Model, kernels: Kernels, plan: Plan) -> dict[int, Any]:
             prepared[step.number] = tuple(part.to(kernels.device) for part in parts)
         else:
             prepared[step.number] = parts[0].to(kernels.device)
+        arranged[key] = prepared[step.number]
     return prepared
 
 

@@ -38,7 +38,11 @@ def patches(
     padding: int,
 ) -> Tensor:
     """``ops.patches`` of each image: int32 [B · height · width, C] to [B · outputs, kernel · kernel · C]."""
-    return _windows("patches", x, batch, height, width, channels, kernel, stride, padding).flatten(1)
+    return (
+        _windows("patches", x, batch, height, width, channels, kernel, stride, padding)
+        .flatten(1)
+        .contiguous()
+    )
 
 
 def max_pool(

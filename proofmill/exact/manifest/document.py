@@ -242,8 +242,10 @@ def _description(section: dict[str, Any]) -> Description:
     if not isinstance(section["tokenizer"], str) or not re.match(r"([0-9a-f]{64})?\Z", section["tokenizer"]):
         raise _invalid("description.tokenizer is not a sha256")
     labels = section["labels"]
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise _invalid("description.labels is not a list of strings")
+    if not isinstance(labels, list) or not all(
+        isinstance(label, str) and label.isprintable() for label in labels
+    ):
+        raise _invalid("description.labels is not a list of printable strings")
     return Description(**{**section, "labels": tuple(labels)})
 
 
@@ -286,7 +288,7 @@ def _table_shape(name: str, value: object) -> TableShape:
     _keys(entry, {"columns", "layout", "root", "rows", "types"}, f"table {name}")
     if not _NAME.match(name):
         raise _invalid(f"a table's name is {name!r}")
-    if entry["layout"] not in LAYOUT_PARTS:
+    if str(entry["layout"]) not in LAYOUT_PARTS:
         raise _invalid(f"table {name} has layout {entry['layout']!r}, known: {', '.join(LAYOUT_PARTS)}")
     rows, columns = (_natural(entry[key], f"table {name}: {key}") for key in ("rows", "columns"))
     if not 1 <= rows < 1 << 31 or not 1 <= columns < 1 << 24:

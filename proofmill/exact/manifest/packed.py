@@ -33,6 +33,14 @@ def write_packed(path: Path, manifest: Manifest, model: Model) -> None:
         raise
 
 
+def names_a_file(name: str | Path) -> bool:
+    """Whether a model's name is meant as the path of a packed file: by its ending, or because something is there."""
+    try:
+        return Path(name).suffix == ".safetensors" or Path(name).exists()
+    except OSError:  # too long for a path
+        return False
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest of a packed model; its weights are neither read nor checked. ModelUnavailable, InvalidManifest."""
     try:

@@ -15,7 +15,7 @@ from proofmill.exact.generator import Generator
 from proofmill.exact.kernels.interface import Kernels
 from proofmill.exact.kernels.selection import choose_kernels
 from proofmill.exact.manifest.document import Manifest
-from proofmill.exact.manifest.packed import read_packed
+from proofmill.exact.manifest.packed import names_a_file, read_packed
 from proofmill.exact.models.catalogue import KNOWN_MODELS, known_model, load_packed
 from proofmill.exact.program.model import Model
 
@@ -34,7 +34,7 @@ def load_model(
     """
     path = Path(name)
     tokenizer: Tokenizer | None = None
-    if path.suffix == ".safetensors" or path.exists():
+    if names_a_file(path):
         manifest, model = read_packed(path)
         for known in KNOWN_MODELS.values():
             if known.model_id == manifest.model_id and known.tokenizer is not None:

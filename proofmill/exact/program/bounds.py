@@ -26,6 +26,7 @@ WEIGHT_LIMIT: Final = {"E16": 127, "E16x": 127 << 7}
 
 def check_bounds(model: Model) -> None:
     """Check every table; ModelRefused, naming the table and the bound, if one fails."""
+    check_description(model)
     weight_limit = WEIGHT_LIMIT[model.description.profile]
     checked: set[tuple[str, int]] = set()
     for number, operator in enumerate(model.program.operators, start=1):
@@ -48,6 +49,38 @@ def check_bounds(model: Model) -> None:
                 _require_within(f"{place}: {part}", tensor, ROTATION_LIMIT)
         else:
             _require_within(place, parts["rows"], ACTIVATION_LIMIT)
+
+
+def check_description(model: Model) -> None:
+    """What callers are told of a model must be true of its program: task, vocabulary, positions; ModelRefused if not."""
+    program, description = model.program, model.description
+    last = program.operators[-1]
+    answer = program.shapes[-2] if last.kind == "choose" else program.output
+    task = description.task
+    if (program.input.kind == "bytes") != (task == "classification"):
+        raise _refused(f"a model whose task is {task} reads {program.input.kind}")
+    if (last.kind == "choose" and task != "generation") or answer.rows != (
+        None if task == "generation" else 1
+    ):
+        raise _refused(f"a model whose task is {task} answers with {answer.rows or 'as many'} rows a sample")
+    if last.kind == "choose" and last.constants["fraction_bits"] != description.output_fraction_bits:
+        raise _refused(
+            f"tokens are chosen from logits of other than {description.output_fraction_bits} fraction bits"
+        )
+    if task == "generation" and (
+        answer.width > description.vocabulary_size or any(o.kind == "unit_mean" for o in program.operators)
+    ):
+        raise _refused(
+            f"logits of width {answer.width} for {description.vocabulary_size} tokens, or a pooled sequence"
+        )
+    most = {"embedding": description.vocabulary_size}
+    most |= dict.fromkeys(("position_embedding", "rotate"), description.maximum_tokens)
+    for number, operator in enumerate(program.operators, start=1):
+        if operator.table and program.tables[operator.table].rows < most.get(operator.kind, 0):
+            raise _refused(
+                f"operator {number} ({operator.kind}) has fewer rows than the model's {most[operator.kind]} "
+                f"{'tokens' if operator.kind == 'embedding' else 'positions'}"
+            )
 
 
 def check_linear(place: str, parts: Mapping[str, Tensor], shift: int, weight_limit: int) -> None:

@@ -9,6 +9,8 @@ from proofmill.exact.errors import InvalidProgram
 from proofmill.exact.program.kinds import KINDS, Shape, TableShape, infer_shape
 
 MAXIMUM_OPERATORS = 1 << 14
+#: Numbers in a value of fixed size: 512 MiB of activations, more than any layer of an image needs.
+MAXIMUM_NUMBERS = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Program:
         shapes = [self.input]
         for number, operator in enumerate(self.operators, start=1):
             shapes.append(self._infer(number, operator, shapes))
+        self._check_output(shapes)
         unused = set(self.tables) - {operator.table for operator in self.operators}
         if unused:
             raise InvalidProgram(
@@ -71,9 +74,34 @@ class Program:
             )
         inputs = [shapes[value] for value in operator.inputs]
         shape = infer_shape(place, kind, inputs, table, operator.constants)
+        if kind.name == "unit_mean" and inputs[0].rows != self.input.rows:
+            raise InvalidProgram(
+                f"{place} (unit_mean) reads {inputs[0].rows} rows a sample, not those of the program's input",
+                remedy="Import the model again with this version.",
+            )
+        if (shape.rows or 1) * shape.width > MAXIMUM_NUMBERS:
+            raise InvalidProgram(
+                f"{place} ({kind.name}) makes {shape.rows or 1} rows of {shape.width}, at most {MAXIMUM_NUMBERS} numbers",
+                remedy="Use smaller images, windows or layers.",
+            )
         if kind.name in ("softmax", "mix"):
             self._check_attention(place, operator)
         return shape
+
+    def _check_output(self, shapes: Sequence[Shape]) -> None:
+        """A program ends in an activation, or in the choice of a token from the activation just before it."""
+        last = len(self.operators)
+        if shapes[last].kind == "operand":  # scores and weights have no plan without what follows them
+            raise InvalidProgram(
+                "the program ends in an operand, not in an activation or a choice",
+                remedy="Import the model again with this version.",
+            )
+        for number, operator in enumerate(self.operators, start=1):
+            if operator.kind == "choose" and (number != last or operator.inputs != (last - 1,)):
+                raise InvalidProgram(
+                    f"operator {number} (choose) is not the last one, or does not read the value before it",
+                    remedy="Import the model again with this version.",
+                )
 
     def _check_attention(self, place: str, operator: Operator) -> None:
         """The three operators of an attention must read one operand and split it into the same heads."""

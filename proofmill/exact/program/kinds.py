@@ -190,6 +190,7 @@ def _grid(x: Shape, constants: Constants) -> None:
 def _patches(inputs: Sequence[Shape], table: TableShape | None, constants: Constants) -> Shape:
     x, kernel, stride, padding = inputs[0], constants["kernel"], constants["stride"], constants["padding"]
     _grid(x, constants)
+    _require(padding < kernel, f"a padding of {padding} leaves windows of {kernel} outside the image")
     height = (constants["height"] + 2 * padding - kernel) // stride + 1
     width = (constants["width"] + 2 * padding - kernel) // stride + 1
     _require(height > 0 and width > 0, f"a kernel of {kernel} does not fit the image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -10,6 +11,8 @@ from proofmill.exact.errors import InvalidOperand
 
 TEMPERATURE_BITS: Final = 16
 MAXIMUM_INVERSE_TEMPERATURE: Final = 1 << 24
+#: Short and without an exponent: Fraction("1e999999999") would compute that power.
+_DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Sampling:
     seed: int
 
     def __post_init__(self) -> None:
+        if type(self.inverse_temperature) is not int or type(self.seed) is not int:
+            raise InvalidOperand(
+                f"inverse temperature {self.inverse_temperature!r} or seed {self.seed!r} is not an integer",
+                remedy="Use from_temperature for a decimal.",
+            )
         if not 1 <= self.inverse_temperature <= MAXIMUM_INVERSE_TEMPERATURE:
             raise InvalidOperand(
                 f"inverse temperature {self.inverse_temperature} is not in 1 to {MAXIMUM_INVERSE_TEMPERATURE}",
@@ -33,10 +41,15 @@ class Sampling:
     @classmethod
     def from_temperature(cls, temperature: str | int | Fraction, seed: int) -> Sampling:
         """From a decimal such as "0.8", read exactly; the inverse is rounded to the nearest multiple of 2^-16."""
+        if isinstance(temperature, str) and not _DECIMAL.fullmatch(temperature):
+            raise InvalidOperand(
+                f"temperature {temperature[:40]!r} is not a decimal of at most 20 digits",
+                remedy="Use a decimal such as 0.8.",
+            )
         try:
             value = Fraction(temperature)
             inverse = round((1 << TEMPERATURE_BITS) / value)
-        except (ValueError, ZeroDivisionError) as error:
+        except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
             raise InvalidOperand(
                 f"temperature {temperature!r} is not a positive number", remedy="Use a decimal such as 0.8."
             ) from error

@@ -143,6 +143,9 @@ def test_nothing_gives_nothing(minilm: Embedder) -> None:
         ([[1.0]], "sequence 0, token 0"),
         ([[True]], "sequence 0, token 0"),
         ([["a"]], "sequence 0, token 0"),
+        ([5], "sequence 0 is a int"),
+        ([[5], None], "sequence 1 is a NoneType"),
+        (["text"], "sequence 0 is a str"),
     ],
 )
 def test_bad_sequences_are_named(minilm: Embedder, sequences: list[list[int]], named: str) -> None:

@@ -102,6 +102,11 @@ def test_an_answer_too_short_or_too_long_is_wrong_at_its_end(generator: Generato
     assert generator.check(request, Completion((*right.tokens, 0), "length")) == len(right.tokens)
     assert generator.check(request, Completion((), "length")) == 0
     assert generator.check(request, Completion(right.tokens, "stop")) == len(right.tokens)
+    impossible = Completion((right.tokens[0], VOCABULARY, *right.tokens[2:]), "length")
+    assert generator.check(request, impossible) == 1
+    assert generator.check(request, Completion((-1,) * 1000, "length")) == 0
+    wrong_before = Completion(((right.tokens[0] + 1) % VOCABULARY, VOCABULARY), "length")
+    assert generator.check(request, wrong_before) == 0
     stop = frozenset({right.tokens[0]})
     going_on = GenerationRequest(request.prompt, 6, None, stop)
     place = 1

@@ -106,6 +106,7 @@ def test_garbage_is_refused(data: bytes) -> None:
         (("description", "vocabulary_size"), 1.0, "vocabulary_size"),
         (("description", "vocabulary_size"), True, "vocabulary_size"),
         (("description", "labels"), [1], "labels"),
+        (("description", "labels"), ["\x1b[31m"], "labels"),
         (("description", "more"), 1, "description must hold"),
         (("input", "kind"), "activation", "input.kind"),
         (("input", "rows"), 3, "no valid size"),
