@@ -24,7 +24,7 @@ from bench.exact.timing import seconds
 from proofmill.exact.classifier import Classifier
 from proofmill.exact.embedder import Embedder
 from proofmill.exact.models.catalogue import KNOWN_MODELS
-from proofmill.exact.models.loading import LoadedModel, load_model
+from proofmill.exact.models.loading import AnyModel, load_model
 
 
 class Benches:
@@ -36,7 +36,7 @@ class Benches:
         self._language_model: LanguageModelBench | None = None
         self._image_classifier: ImageClassifierBench | None = None
 
-    def report(self, model: LoadedModel, runs: int) -> tuple[dict[str, Any], list[str]]:
+    def report(self, model: AnyModel, runs: int) -> tuple[dict[str, Any], list[str]]:
         """Figures of one model, and the floors they fall below."""
         if isinstance(model, Embedder):
             self._encoder = self._encoder or EncoderBench(self._threads)

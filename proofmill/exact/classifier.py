@@ -8,32 +8,17 @@ import torch
 
 from proofmill.exact.errors import InvalidOperand
 from proofmill.exact.execution.executor import Executor
+from proofmill.exact.loaded import LoadedModel
 from proofmill.exact.program.kinds import Shape
 from proofmill.exact.program.model import Description
 
 
-class Classifier:
+class Classifier(LoadedModel):
     """An exact image classifier. Immutable; its methods may be called from several threads at once."""
 
     def __init__(self, model_id: bytes, description: Description, executor: Executor, input: Shape) -> None:
-        self._model_id = model_id
-        self._description = description
-        self._executor = executor
+        super().__init__(model_id, description, executor)
         self._input = input
-
-    @property
-    def model_id(self) -> bytes:
-        """Of the model's manifest, 32 bytes."""
-        return self._model_id
-
-    @property
-    def description(self) -> Description:
-        return self._description
-
-    @property
-    def carrier(self) -> str:
-        """The machine arithmetic in use; it decides the speed, never the answer."""
-        return self._executor.kernels.name
 
     @property
     def input_size(self) -> tuple[int, int]:

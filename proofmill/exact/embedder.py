@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from proofmill.exact.errors import InvalidOperand, InvalidSequence, ModelUnavailable
 from proofmill.exact.execution.executor import Executor
+from proofmill.exact.loaded import LoadedModel
 from proofmill.exact.program.model import Description
 from proofmill.exact.text import tokenize
 
@@ -35,7 +36,7 @@ class EmbeddingLimits:
     fraction_bits: int
 
 
-class Embedder:
+class Embedder(LoadedModel):
     """An exact sentence encoder. Immutable; its methods may be called from several threads at once."""
 
     def __init__(
@@ -46,9 +47,7 @@ class Embedder:
         embedding_size: int,
         tokenizer: Tokenizer | None,
     ) -> None:
-        self._model_id = model_id
-        self._description = description
-        self._executor = executor
+        super().__init__(model_id, description, executor)
         self._limits = EmbeddingLimits(
             description.vocabulary_size,
             description.maximum_tokens,
@@ -61,23 +60,9 @@ class Embedder:
         self._most_tokens = MOST_TOKENS_DIVIDED if divided else MOST_TOKENS
 
     @property
-    def model_id(self) -> bytes:
-        """Of the model's manifest, 32 bytes."""
-        return self._model_id
-
-    @property
-    def description(self) -> Description:
-        return self._description
-
-    @property
     def limits(self) -> EmbeddingLimits:
         """What sequences may hold, and the format of embeddings."""
         return self._limits
-
-    @property
-    def carrier(self) -> str:
-        """The machine arithmetic in use; it decides the speed, never the answer."""
-        return self._executor.kernels.name
 
     def embed(
         self,

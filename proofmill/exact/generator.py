@@ -15,6 +15,7 @@ from proofmill.exact.execution.cache import KeyValueCache
 from proofmill.exact.execution.executor import Executor
 from proofmill.exact.generation import Completion, GeneratedToken, GenerationRequest, check_tokens
 from proofmill.exact.kernels import choice
+from proofmill.exact.loaded import LoadedModel
 from proofmill.exact.program.model import Description
 from proofmill.exact.program.sampling import Sampling
 
@@ -33,30 +34,15 @@ class _Running:
     tokens: list[int] = field(default_factory=list)
 
 
-class Generator:
+class Generator(LoadedModel):
     """An exact causal language model. Immutable; its methods may be called from several threads at once."""
 
     def __init__(
         self, model_id: bytes, description: Description, executor: Executor, tokenizer: Tokenizer | None
     ) -> None:
-        self._model_id = model_id
-        self._description = description
-        self._executor = executor
+        super().__init__(model_id, description, executor)
         self._tokenizer = tokenizer
         self._fraction_bits = description.output_fraction_bits
-
-    @property
-    def model_id(self) -> bytes:
-        return self._model_id
-
-    @property
-    def description(self) -> Description:
-        return self._description
-
-    @property
-    def carrier(self) -> str:
-        """The machine arithmetic in use; it decides the speed, never the answer."""
-        return self._executor.kernels.name
 
     @property
     def tokenizer(self) -> Tokenizer:

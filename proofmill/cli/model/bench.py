@@ -19,7 +19,7 @@ from proofmill.exact.embedder import Embedder
 from proofmill.exact.generation import GenerationRequest
 from proofmill.exact.generator import Generator
 from proofmill.exact.kernels.selection import CARRIER_CHOICES, choose_kernels
-from proofmill.exact.models.loading import LoadedModel, make
+from proofmill.exact.models.loading import AnyModel, make
 from proofmill.failures import report_failures
 
 #: Each measurement: what it is called, how many things one run does, what things, and the run.
@@ -83,7 +83,7 @@ def bench(name: str, carrier: str | None, device: str, threads: int | None, runs
         )
 
 
-def _works(model: LoadedModel) -> list[Work]:
+def _works(model: AnyModel) -> list[Work]:
     if isinstance(model, Embedder):
         return _embedding_works(model)
     if isinstance(model, Generator):

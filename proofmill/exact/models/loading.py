@@ -19,12 +19,12 @@ from proofmill.exact.manifest.packed import names_a_file, read_packed
 from proofmill.exact.models.catalogue import KNOWN_MODELS, known_model, load_packed
 from proofmill.exact.program.model import Model
 
-LoadedModel = Embedder | Generator | Classifier
+AnyModel = Embedder | Generator | Classifier
 
 
 def load_model(
     name: str | Path, *, carrier: str | None = None, device: str = "cpu", cache_directory: Path | None = None
-) -> LoadedModel:
+) -> AnyModel:
     """A model by name, id or packed file, on the carrier asked for or the fastest exact one.
 
     Raises:
@@ -46,7 +46,7 @@ def load_model(
     return make(manifest, model, tokenizer, choose_kernels(carrier, device))
 
 
-def make(manifest: Manifest, model: Model, tokenizer: Tokenizer | None, kernels: Kernels) -> LoadedModel:
+def make(manifest: Manifest, model: Model, tokenizer: Tokenizer | None, kernels: Kernels) -> AnyModel:
     """What runs a model that has been checked."""
     with torch.inference_mode():
         executor = Executor(model, kernels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from proofmill.exact.importers.cnn_layers import AveragePool, Convolution, Flatt
 from proofmill.exact.importers.llama import import_llama
 from proofmill.exact.importers.llama_source import LlamaConfig, LlamaSource
 from proofmill.exact.program.model import Model, Profile
+from tests.unit.exact.published_models import BERT_CONFIG, bert_tensors
 
 VOCABULARY = 29
 POSITIONS = 24
@@ -49,42 +49,16 @@ def small_bert_folder(path: Path) -> None:
 def _bert_source(
     size: int, heads: int, layers: int, inner: int
 ) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
-    random = _random(torch.Generator().manual_seed(1))
-    source = {
-        "embeddings.word_embeddings.weight": random(VOCABULARY, size),
-        "embeddings.position_embeddings.weight": random(POSITIONS, size),
-        "embeddings.token_type_embeddings.weight": random(2, size),
-    }
-    norms = ["embeddings.LayerNorm"]
-    for layer in range(layers):
-        prefix = f"encoder.layer.{layer}"
-        linear = {
-            "attention.self.query": (size, size),
-            "attention.self.key": (size, size),
-            "attention.self.value": (size, size),
-            "attention.output.dense": (size, size),
-            "intermediate.dense": (inner, size),
-            "output.dense": (size, inner),
-        }
-        for name, shape in linear.items():
-            source[f"{prefix}.{name}.weight"] = random(*shape) / size**0.5
-            source[f"{prefix}.{name}.bias"] = random(shape[0])
-        norms += [f"{prefix}.attention.output.LayerNorm", f"{prefix}.output.LayerNorm"]
-    for norm in norms:
-        source[f"{norm}.weight"], source[f"{norm}.bias"] = 1 + random(size) / 4, random(size) / 4
-    config: Mapping[str, Any] = {
-        "model_type": "bert",
-        "hidden_act": "gelu",
+    config = {
+        **BERT_CONFIG,
         "vocab_size": VOCABULARY,
         "max_position_embeddings": POSITIONS,
-        "type_vocab_size": 2,
         "hidden_size": size,
         "num_attention_heads": heads,
         "num_hidden_layers": layers,
         "intermediate_size": inner,
-        "layer_norm_eps": Decimal("1e-12"),
     }
-    return source, config
+    return bert_tensors(config), config
 
 
 def small_llama(profile: Profile, *, tied: bool = True, layers: int = 2) -> Model:

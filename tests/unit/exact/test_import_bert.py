@@ -17,7 +17,7 @@ from proofmill.exact.importers.bert import import_bert
 from proofmill.exact.importers.safetensors_reader import read_json, read_safetensors
 from proofmill.exact.program import interpreter
 from proofmill.exact.program.model import Profile
-from tests.unit.exact.tiny_models import BERT_CONFIG, bert_tensors
+from tests.unit.exact.published_models import BERT_CONFIG, bert_tensors
 
 SEQUENCES = ([3, 14, 15, 9, 2, 6], [7], list(range(24)))
 WORD = "embeddings.word_embeddings.weight"

@@ -33,7 +33,7 @@ from proofmill.exact.importers.llama import import_llama
 from proofmill.exact.importers.llama_source import LlamaSource, RenamedTensors
 from proofmill.exact.program import interpreter
 from proofmill.exact.program.model import Model, Profile
-from tests.unit.exact.tiny_models import (
+from tests.unit.exact.published_models import (
     LLAMA_CONFIG,
     llama_tensors,
     write_gguf,

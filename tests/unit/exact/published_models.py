@@ -61,9 +61,9 @@ LLAMA_NAMES = {
 }
 
 
-def bert_tensors(seed: int = 3) -> dict[str, Tensor]:
+def bert_tensors(config: Mapping[str, Any] = BERT_CONFIG, seed: int = 3) -> dict[str, Tensor]:
+    """By Hugging Face names."""
     generator = torch.Generator().manual_seed(seed)
-    config = BERT_CONFIG
     size, inner = config["hidden_size"], config["intermediate_size"]
     shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (config["vocab_size"], size),
