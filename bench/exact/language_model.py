@@ -19,7 +19,7 @@ NEW_TOKENS = 32
 PROMPT_TOKENS = 64
 
 #: Greatest change of perplexity and greatest mean divergence (nats per token) from the float32 model, and least agreement on the
-#: most probable token.
+#: most probable token. The aim for E16x is 0.0002; it stands at 0.00021, so the bound leaves room to notice that it gets worse.
 PERPLEXITY_CHANGE = {"E16": 0.002, "E16x": 0.0003}
 CEILINGS = {"E16": 0.01, "E16x": 1e-4}
 FLOORS = {"E16": 0.94, "E16x": 0.99}
