@@ -1,243 +1,270 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
+# pragma optimize codesize
 """
-@title Operator stake
+@title Stake, delegation and what becomes of both
 @author Proofmill
 @license Apache-2.0
-@notice Holds what operators have at risk. Verifiers commit a part of it to open work, release it, or slash it.
-@dev Solvency: the contract's token balance is at least `total_staked`. Only sums kept here count; tokens that were
-     sent without `stake` are nobody's.
-@custom:security A verifier is trusted with all the stake of every operator. The stake token must not take fees, call
-                 back, or refuse transfers; it is the MILL token.
+@notice Holds what operators and their delegators have at risk. Verifiers commit a part of it to open work, release it,
+        or slash it; operators and delegators share what the work earns.
+@dev Solvency: of the stake token the contract has at least `total_staked` plus the earnings owed in it, of every other
+     token at least the earnings owed. Only sums kept here count; tokens that were sent without a call are nobody's.
+     Nothing that takes stake or earnings out can be paused.
+@custom:security A verifier is trusted with the stake that operators commit to it and, within the caps, with more. The
+     stake token must not take fees, call back, or refuse transfers; it is the MILL token.
 """
 
-from snekmate.auth import ownable
-from snekmate.auth import ownable_2step
-
-from contracts.interfaces import IMillToken
 from contracts.interfaces import IOwnable2Step
+from contracts.interfaces import IPausable
 from contracts.interfaces import IStaking
-from contracts.modules import stake_ledger
-from contracts.modules import thawing_pool
+from contracts.modules import commitments
+from contracts.modules import earnings
+from contracts.modules import operator_terms
+from contracts.modules import ownership
+from contracts.modules import pausable
+from contracts.modules import slashing
+from contracts.modules import stake_pool
+from contracts.modules import stake_views
+from contracts.modules import staking_limits
 from contracts.modules import token_transfer
 from contracts.modules import verifier_registry
 
-implements: IStaking
 implements: IOwnable2Step
+implements: IPausable
+implements: IStaking
 
-initializes: ownable
-initializes: ownable_2step[ownable := ownable]
-initializes: stake_ledger
-initializes: thawing_pool[ownable := ownable]
-initializes: verifier_registry[ownable := ownable]
+initializes: ownership
+initializes: pausable[ownership := ownership]
+initializes: stake_pool[ownership := ownership]
+initializes: stake_views[stake_pool := stake_pool]
+initializes: staking_limits[ownership := ownership]
+initializes: verifier_registry[ownership := ownership]
+initializes: operator_terms[stake_pool := stake_pool]
+initializes: earnings[operator_terms := operator_terms, ownership := ownership, stake_pool := stake_pool]
+initializes: commitments[
+    operator_terms := operator_terms,
+    stake_pool := stake_pool,
+    staking_limits := staking_limits,
+    verifier_registry := verifier_registry,
+]
+initializes: slashing[
+    commitments := commitments,
+    ownership := ownership,
+    stake_pool := stake_pool,
+    staking_limits := staking_limits,
+    verifier_registry := verifier_registry,
+]
 
 exports: (
     # ownership
-    ownable_2step.owner,
-    ownable_2step.pending_owner,
-    ownable_2step.transfer_ownership,
-    ownable_2step.accept_ownership,
-    # active stake
-    stake_ledger.active,
-    stake_ledger.committed,
-    stake_ledger.committed_to,
-    stake_ledger.available,
-    stake_ledger.total_staked,
-    # thawing stake
-    thawing_pool.thawing,
-    thawing_pool.unstake_request,
-    thawing_pool.unstake_request_count,
-    thawing_pool.thaw_period,
-    thawing_pool.set_thaw_period,
+    ownership.owner,
+    ownership.pending_owner,
+    ownership.transfer_ownership,
+    ownership.accept_ownership,
+    # entries that can be closed
+    pausable.pause,
+    pausable.unpause,
+    pausable.set_pauser,
+    pausable.set_unpauser,
+    pausable.closed,
+    pausable.pauser,
+    pausable.unpauser,
+    # pools
+    stake_views.own_pool,
+    stake_views.delegation_pool,
+    stake_views.pool,
+    stake_views.shares_of,
+    stake_views.convertToAssets,
+    stake_views.convertToShares,
+    stake_views.redeem_request,
+    stake_views.redeem_request_range,
+    stake_views.pendingRedeemRequest,
+    stake_views.claimableRedeemRequest,
+    stake_views.self_stake,
+    stake_views.delegated,
+    stake_views.slashable,
+    stake_pool.total_staked,
+    stake_views.stake_token,
+    stake_pool.thaw_period,
+    stake_pool.set_thaw_period,
+    # settings
+    staking_limits.set_slash_caps,
+    staking_limits.set_delegation_limits,
+    staking_limits.slash_caps,
+    staking_limits.delegation_limits,
     # verifiers
     verifier_registry.is_verifier,
     verifier_registry.set_verifier,
+    # operators
+    operator_terms.set_terms,
+    operator_terms.set_hot_key,
+    operator_terms.terms,
+    operator_terms.is_hot_key,
+    # open work
+    commitments.commit,
+    commitments.release,
+    commitments.committed,
+    commitments.committed_to,
+    commitments.commit_room,
+    commitments.available,
+    commitments.slash_room,
+    # faults
+    slashing.slash,
+    slashing.set_insurance,
+    slashing.insurance,
+    # earnings
+    earnings.distribute,
+    earnings.pay_earnings,
+    earnings.add_earnings_token,
+    earnings.is_earnings_token,
+    earnings.earned,
+    earnings.earnings_owed,
 )
 
 
-ZERO_AMOUNT: constant(String[21]) = "staking: zero amount"
-
-
-STAKE_TOKEN: immutable(address)
+STAKE: constant(uint256) = 1  # flags of the entries that can be closed
+DELEGATE: constant(uint256) = 2
 
 
 @deploy
 def __init__(_stake_token: address, _admin: address, _thaw_period: uint256):
     """
-    @notice Starts with no stake and no verifier.
+    @notice Starts with no stake, no verifier, nobody to close entries, and no insurance.
     @param _stake_token The MILL token.
     @param _admin The owner; the deployer keeps nothing.
-    @param _thaw_period Seconds from a request to leave until the withdrawal, 7 to 28 days.
+    @param _thaw_period Seconds from a request to leave until it is ready, 7 to 28 days.
     """
-    assert _stake_token != empty(address), "staking: no stake token"
-    assert _admin != empty(address), "staking: no admin"
-    STAKE_TOKEN = _stake_token
-
-    ownable.__init__()
-    ownable_2step.__init__()
-    thawing_pool.__init__(_thaw_period)
-    ownable_2step._transfer_ownership(_admin)
+    ownership.__init__(_admin)
+    pausable.__init__(STAKE | DELEGATE)
+    stake_pool.__init__(_stake_token, _thaw_period)
+    staking_limits.__init__()
 
 
 # ------------------------------------------------------------------ operator
 @external
-def stake(_amount: uint256):
+def stake(_amount: uint256) -> uint256:
     """
-    @notice Adds to the caller's stake. The caller must have approved the amount.
+    @notice Adds to the caller's own stake. The caller must have approved the amount.
     @param _amount Stake tokens.
+    @return Shares of the caller's own pool.
     """
-    self._stake(msg.sender, _amount)
+    return self._stake(msg.sender, _amount)
 
 
 @external
-def stake_for(_operator: address, _amount: uint256):
+def stake_for(_operator: address, _amount: uint256) -> uint256:
     """
-    @notice Adds to the stake of another operator. It is a gift: only the operator can take it out.
+    @notice Adds to the own stake of another operator. It is a gift: only the operator can take it out.
     @param _operator Whose stake grows.
     @param _amount Stake tokens, paid by the caller, who must have approved them.
+    @return Shares of the operator's own pool.
     """
     assert _operator != empty(address), "staking: no operator"
-    self._stake(_operator, _amount)
+    return self._stake(_operator, _amount)
+
+
+# ------------------------------------------------------------------ delegator
+@external
+def delegate(_operator: address, _amount: uint256, _min_shares: uint256) -> uint256:
+    """
+    @notice Puts the caller's tokens, which must be approved, at stake behind an operator that accepts them.
+    @param _operator The operator.
+    @param _amount Stake tokens, at least the minimum delegation.
+    @param _min_shares Reverts if they buy fewer shares.
+    @return Shares of the operator's delegation pool.
+    """
+    stake_pool._count_in(_amount)
+    shares: uint256 = self._delegate(_operator, _amount, _min_shares)
+    token_transfer._pull_exactly(stake_pool.STAKE_TOKEN, msg.sender, _amount)
+    return shares
 
 
 @external
-def request_unstake(_amount: uint256) -> uint256:
+def redelegate(_pool: uint256, _operator: address, _min_shares: uint256, _max_n: uint256) -> uint256:
     """
-    @notice Starts to thaw available stake of the caller. It stays slashable until it is withdrawn.
-    @param _amount Stake tokens.
+    @notice Moves what the caller's thawed requests are worth behind an operator that accepts it, without a transfer.
+    @param _pool Where the requests are.
+    @param _operator The operator.
+    @param _min_shares Reverts if they buy fewer shares.
+    @param _max_n How many requests, the oldest first.
+    @return Shares of the operator's delegation pool.
+    """
+    return self._delegate(_operator, stake_pool._collect(_pool, msg.sender, _max_n), _min_shares)
+
+
+# ------------------------------------------------------------------ owner of shares, in either pool
+@external
+def requestRedeem(_pool: uint256, _shares: uint256) -> uint256:
+    """
+    @notice Starts to thaw the caller's shares. They earn nothing from now on, and stay slashable until they are paid.
+    @dev Own stake only while it is not needed for open work; delegators always.
+    @param _pool The pool.
+    @param _shares Active shares. A delegator leaves nothing behind, or at least the minimum delegation.
     @return The number of the request.
     """
-    assert _amount > 0, ZERO_AMOUNT
-    stake_ledger._deactivate(msg.sender, _amount)
-    return thawing_pool._add(msg.sender, _amount)
+    earnings._settle(_pool, msg.sender)
+    request_id: uint256 = 0
+    remainder: uint256 = 0
+    request_id, remainder = stake_pool._request(_pool, msg.sender, _shares)
+    if _pool >> 160 == stake_pool.OWN:
+        commitments._check_covered(msg.sender)
+    elif stake_pool._load_position(_pool, msg.sender).shares > 0:
+        minimum: uint256 = staking_limits._load_limits().minimum_delegation
+        assert remainder >= minimum, "staking: remainder too small"
+    return request_id
 
 
-# ------------------------------------------------------------------ anyone; pays the operator
 @external
-def withdraw(_operator: address, _request_id: uint256) -> uint256:
+def cancelRedeemRequest(_pool: uint256, _request_id: uint256) -> uint256:
     """
-    @notice Pays a thawed request to its operator, whoever calls.
-    @param _operator Whose request.
-    @param _request_id Number of the request.
-    @return Stake tokens paid; 0 if a slash took all of it.
+    @notice Takes a request of the caller back: what it is worth now is active stake in the same pool again.
+    @dev Not an entry: the tokens were at stake all the time. So it asks neither for the minimum delegation, nor whether
+         the operator accepts delegation, nor whether entries are closed.
+    @param _pool The pool.
+    @param _request_id The number of the request.
+    @return Active shares given back.
     """
-    amount: uint256 = thawing_pool._remove(_operator, _request_id)
+    earnings._settle(_pool, msg.sender)
+    return stake_pool._cancel(_pool, msg.sender, _request_id)
+
+
+# ------------------------------------------------------------------ anyone; pays the owner
+@external
+def redeem(_pool: uint256, _owner: address, _max_n: uint256) -> uint256:
+    """
+    @notice Pays thawed requests to their owner, whoever calls: the oldest first, until one is not ready.
+    @param _pool The pool.
+    @param _owner Whose requests.
+    @param _max_n How many requests at most.
+    @return Stake tokens paid; 0 if slashes took all of it.
+    """
+    amount: uint256 = stake_pool._collect(_pool, _owner, _max_n)
     if amount > 0:
-        stake_ledger._leave(amount)
-        token_transfer._push(STAKE_TOKEN, _operator, amount)
+        stake_pool._count_out(amount)
+        token_transfer._push(stake_pool.STAKE_TOKEN, _owner, amount)
     return amount
-
-
-# ------------------------------------------------------------------ verifier
-@external
-def commit(_operator: address, _amount: uint256):
-    """
-    @notice Binds available stake of an operator to open work of the calling verifier.
-    @dev Authorised verifiers only.
-    @param _operator Whose stake.
-    @param _amount Stake tokens.
-    """
-    verifier_registry._check_authorised(msg.sender)
-    assert _amount > 0, ZERO_AMOUNT
-    stake_ledger._commit(msg.sender, _operator, _amount)
-    log IStaking.Committed(operator=_operator, verifier=msg.sender, amount=_amount)
-
-
-@external
-def release(_operator: address, _amount: uint256):
-    """
-    @notice Frees stake that the calling verifier had committed.
-    @dev Whoever committed may release, also after its removal: open work ends where it began.
-    @param _operator Whose stake.
-    @param _amount Stake tokens.
-    """
-    assert _amount > 0, ZERO_AMOUNT
-    self._release(_operator, _amount)
-
-
-@external
-def slash(
-    _operator: address,
-    _released: uint256,
-    _amount: uint256,
-    _beneficiary: address,
-    _compensation: uint256,
-    _reason: bytes32,
-) -> (uint256, uint256):
-    """
-    @notice Takes stake from an operator: active stake first, then thawing. A part compensates, the rest is burned.
-    @dev Authorised verifiers, or a removed one for no more than it has committed and releases with this call. Takes
-         what there is when the operator has less than `_amount`, so that a slash cannot be blocked.
-    @param _operator Whose stake.
-    @param _released Part of the verifier's commitment that ends with this call.
-    @param _amount Stake tokens to take.
-    @param _beneficiary Receives the compensation.
-    @param _compensation At most this much of what was taken goes to the beneficiary.
-    @param _reason Why, for the record.
-    @return Stake tokens taken.
-    @return Of which were paid to the beneficiary.
-    """
-    if _amount > _released:
-        verifier_registry._check_authorised(msg.sender)
-    assert _amount > 0, ZERO_AMOUNT
-    assert _beneficiary != empty(address), "staking: no beneficiary"
-
-    if _released > 0:
-        self._release(_operator, _released)
-    taken: uint256 = stake_ledger._slash_active(_operator, _amount)
-    taken += thawing_pool._slash(_operator, _amount - taken)
-    stake_ledger._leave(taken)
-    compensation: uint256 = min(_compensation, taken)
-    burned: uint256 = taken - compensation
-    log IStaking.Slashed(
-        operator=_operator,
-        verifier=msg.sender,
-        reason=_reason,
-        beneficiary=_beneficiary,
-        amount=taken,
-        compensation=compensation,
-        burned=burned,
-    )
-
-    if compensation > 0:
-        token_transfer._push(STAKE_TOKEN, _beneficiary, compensation)
-    if burned > 0:
-        extcall IMillToken(STAKE_TOKEN).burn(burned)
-    return taken, compensation
-
-
-# ------------------------------------------------------------------ views
-@view
-@external
-def slashable(_operator: address) -> uint256:
-    """
-    @notice Everything that an operator can lose: active and thawing stake.
-    @param _operator Whose stake.
-    @return Stake tokens.
-    """
-    return stake_ledger.active[_operator] + thawing_pool._pools[_operator].tokens
-
-
-@view
-@external
-def stake_token() -> address:
-    """
-    @notice The token that is staked.
-    @return Its address.
-    """
-    return STAKE_TOKEN
 
 
 # ------------------------------------------------------------------ internal
 @internal
-def _stake(_operator: address, _amount: uint256):
-    assert _amount > 0, ZERO_AMOUNT
-    stake_ledger._deposit(_operator, _amount)
-    log IStaking.Staked(operator=_operator, payer=msg.sender, amount=_amount)
-    token_transfer._pull_exactly(STAKE_TOKEN, msg.sender, _amount)
+def _stake(_operator: address, _amount: uint256) -> uint256:
+    pausable._check_open(STAKE)
+    stake_pool._count_in(_amount)
+    pool: uint256 = stake_pool._pool_of(_operator, stake_pool.OWN)
+    shares: uint256 = stake_pool._enter(pool, _operator, _amount)
+    log IStaking.Staked(operator=_operator, payer=msg.sender, amount=_amount, shares=shares)
+    token_transfer._pull_exactly(stake_pool.STAKE_TOKEN, msg.sender, _amount)
+    return shares
 
 
 @internal
-def _release(_operator: address, _amount: uint256):
-    stake_ledger._release(msg.sender, _operator, _amount)
-    log IStaking.Released(operator=_operator, verifier=msg.sender, amount=_amount)
+def _delegate(_operator: address, _amount: uint256, _min_shares: uint256) -> uint256:
+    pausable._check_open(DELEGATE)
+    operator_terms._check_accepts(_operator)
+    assert _amount >= staking_limits._load_limits().minimum_delegation, "staking: delegation too small"
+    pool: uint256 = stake_pool._pool_of(_operator, stake_pool.DELEGATED)
+    earnings._settle(pool, msg.sender)
+    shares: uint256 = stake_pool._enter(pool, msg.sender, _amount)
+    assert shares >= _min_shares, "staking: too few shares"
+    log IStaking.Delegated(operator=_operator, delegator=msg.sender, amount=_amount, shares=shares)
+    return shares

@@ -4,19 +4,20 @@
 @title Who may commit and slash stake
 @author Proofmill
 @license Apache-2.0
-@dev The owner adds and removes verifiers. Removal stops new commitments only: see `Staking.slash`.
+@dev The owner adds and removes verifiers. A removed verifier opens nothing new, but ends what it began: it may still
+     release and slash what it has committed.
 """
 
-from snekmate.auth import ownable
-
 from contracts.interfaces import IStaking
+from contracts.modules import ownership
 
-uses: ownable
+uses: ownership
 
 
 is_verifier: public(HashMap[address, bool])
 
 
+# ------------------------------------------------------------------ owner
 @external
 def set_verifier(_verifier: address, _authorised: bool):
     """
@@ -25,12 +26,13 @@ def set_verifier(_verifier: address, _authorised: bool):
     @param _verifier Contract that commits, releases and slashes stake.
     @param _authorised Whether it may open new commitments and slash beyond its own.
     """
-    ownable._check_owner()
+    ownership._check_owner()
     assert _verifier != empty(address), "verifiers: zero address"
     self.is_verifier[_verifier] = _authorised
     log IStaking.VerifierSet(verifier=_verifier, authorised=_authorised)
 
 
+# ------------------------------------------------------------------ internal
 @view
 @internal
 def _check_authorised(_verifier: address):
