@@ -1,99 +1,124 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Signatures under a report
+@title When a report counts
 @author Proofmill
 @license Apache-2.0
-@dev EIP-712 digests and the exact set of EIP-2098 signatures, in ascending order of the members that a bit mask names.
-     One order, one length and low s leave a report with exactly one encoding per set of signatures.
+@dev A report is for the configuration of the day, newer than the latest, fresh, and signed by exactly as many different
+     members as it needs, in the order of their bits. A sequence number is used once, whatever kind of report uses it.
 """
-
-from snekmate.utils import eip712_domain_separator
 
 from contracts.interfaces import IOracleCommittee
 from contracts.modules import committee_config
+from contracts.modules import eip712_domain
+from contracts.modules import signature_check
 
-initializes: eip712_domain_separator
 uses: committee_config
+uses: eip712_domain
 
-exports: eip712_domain_separator.eip712Domain
 
-
-DOMAIN_NAME: constant(String[50]) = "Proofmill Oracle Committee"
-DOMAIN_VERSION: constant(String[20]) = "1"
 REPORT_TYPE_HASH: constant(bytes32) = keccak256(
     "AttestedReport(bytes32 configDigest,uint64 sequence,bytes32 reportHash)"
 )
+MAX_SIGNATURE: constant(uint256) = 1_024
+LEAST_MAXIMUM_AGE: constant(uint256) = 300  # seconds
+MOST_MAXIMUM_AGE: constant(uint256) = 86_400
+# A faulty report cannot use up the sequence numbers: 2 ** 32 such reports would be needed.
+MAX_SEQUENCE_STEP: constant(uint256) = 2**32
 
-MAX_MEMBERS: constant(uint256) = 31
-MAX_SIGNERS: constant(uint256) = 21  # 2f + 1 with f = 10
-# (n - 1) / 2, where n is the order of secp256k1
-LARGEST_LOW_S: constant(uint256) = (
-    57_896_044_618_658_097_711_785_492_504_343_953_926_418_782_139_537_452_191_302_581_570_759_080_747_168
-)
-S_MASK: constant(uint256) = 2**255 - 1
-PARITY_SHIFT: constant(uint256) = 255
-FIRST_RECOVERY_ID: constant(uint256) = 27  # what `ecrecover` adds to the parity
+
+MAXIMUM_REPORT_AGE: immutable(uint256)
 
 
 @deploy
-def __init__():
-    eip712_domain_separator.__init__(DOMAIN_NAME, DOMAIN_VERSION)
+def __init__(_maximum_report_age: uint256):
+    assert _maximum_report_age >= LEAST_MAXIMUM_AGE, "committee: maximum age too short"
+    assert _maximum_report_age <= MOST_MAXIMUM_AGE, "committee: maximum age too long"
+    MAXIMUM_REPORT_AGE = _maximum_report_age
 
 
 # ------------------------------------------------------------------ views
 @view
 @external
-def report_digest(_report: IOracleCommittee.Report) -> bytes32:
+def report_digest(_config_digest: bytes32, _sequence: uint64, _report_hash: bytes32) -> bytes32:
     """
     @notice What a member signs.
-    @param _report The report.
+    @param _config_digest The configuration's digest.
+    @param _sequence The report's number.
+    @param _report_hash Of `verdicts_hash` or `measurements_hash`.
     @return EIP-712 digest for this chain and this contract.
     """
-    return self._report_digest(_report)
+    return self._report_digest(_config_digest, _sequence, _report_hash)
+
+
+@view
+@external
+def maximum_report_age() -> uint256:
+    """
+    @notice How old an observation may be when its report is transmitted.
+    @return Seconds.
+    """
+    return MAXIMUM_REPORT_AGE
 
 
 # ------------------------------------------------------------------ internal
+@internal
+def _accept(_report: IOracleCommittee.Report, _item_count: uint256) -> uint256:
+    """
+    @dev Everything about a report but its items and signatures. Uses up its number and returns f.
+    """
+    assert _item_count != 0, "committee: empty report"
+    status: uint256 = committee_config._status
+    faults: uint256 = (status >> committee_config.FAULTS_SHIFT) & committee_config.FAULTS_MASK
+    assert faults != 0, "committee: no configuration"
+    assert _report.config_digest == committee_config._digest(status), "committee: other configuration"
+    assert _report.observed_at <= block.timestamp, "committee: from the future"
+    assert block.timestamp - _report.observed_at <= MAXIMUM_REPORT_AGE, "committee: report too old"
+    # A call to an account without code succeeds and does nothing.
+    assert _report.target.is_contract, "committee: target has no code"
+
+    latest: uint256 = status & committee_config.SEQUENCE_MASK
+    sequence: uint256 = convert(_report.sequence, uint256)
+    assert sequence > latest, "committee: stale sequence"
+    assert sequence - latest <= MAX_SEQUENCE_STEP, "committee: sequence leaps"
+    committee_config._status = status - latest + sequence
+    return faults
+
+
 @view
 @internal
-def _report_digest(_report: IOracleCommittee.Report) -> bytes32:
-    report_hash: bytes32 = keccak256(abi_encode(_report.observed_at, _report.evidence_hash, _report.verdicts))
-    return eip712_domain_separator._hash_typed_data_v4(
-        keccak256(abi_encode(REPORT_TYPE_HASH, _report.config_digest, _report.sequence, report_hash))
+def _report_digest(_config_digest: bytes32, _sequence: uint64, _report_hash: bytes32) -> bytes32:
+    return eip712_domain._digest(
+        keccak256(abi_encode(REPORT_TYPE_HASH, _config_digest, _sequence, _report_hash))
     )
-
-
-@view
-@internal
-def _check_signatures(
-    _digest: bytes32,
-    _required: uint256,
-    _signers: uint256,
-    _signatures: DynArray[IOracleCommittee.CompactSignature, MAX_SIGNERS],
-):
-    """
-    @dev Exactly `_required` members signed `_digest`: bit i of `_signers` is member i, signatures come in that order.
-    """
-    member_count: uint256 = len(committee_config._members)
-    assert _signers >> member_count == 0, "committee: unknown signer"
-    assert len(_signatures) == _required, "committee: signature count"
-
-    used: uint256 = 0
-    for i: uint256 in range(member_count, bound=MAX_MEMBERS):
-        if (_signers >> i) & 1 == 0:
-            continue
-        assert used < _required, "committee: too many signers"
-        signer: address = self._recover(_digest, _signatures[used])
-        # Members are never zero, so a failed recovery matches nobody.
-        assert signer == committee_config._members[i], "committee: bad signature"
-        used += 1
-    assert used == _required, "committee: too few signers"
 
 
 @pure
 @internal
-def _recover(_digest: bytes32, _signature: IOracleCommittee.CompactSignature) -> address:
-    vs: uint256 = convert(_signature.vs, uint256)
-    s: uint256 = vs & S_MASK
-    assert s <= LARGEST_LOW_S, "committee: high s"
-    return ecrecover(_digest, (vs >> PARITY_SHIFT) + FIRST_RECOVERY_ID, convert(_signature.r, uint256), s)
+def _check_count(_given: uint256, _required: uint256):
+    """
+    @dev Exactly so many: a relayer can neither save a signature nor pay with more gas than the report needs.
+    """
+    assert _given == _required, "committee: signature count"
+
+
+@view
+@internal
+def _check_next_signer(_digest: bytes32, _signers: uint256, _signature: Bytes[MAX_SIGNATURE]) -> uint256:
+    """
+    @dev The signature is that of the lowest bit in `_signers`. Returns the bits that are left: each member counts once,
+         and `_check_all_seen` finds the bits that no signature was for.
+    """
+    assert _signers != 0, "committee: too few signers"
+    # x & -x is the lowest bit that is set; the subtraction wraps on purpose.
+    seat: uint256 = _signers & unsafe_sub(0, _signers)
+    key: address = committee_config._keys[seat]
+    assert key != empty(address), "committee: unknown signer"
+    assert signature_check._is_signed_by(key, _digest, _signature), "committee: bad signature"
+    return _signers ^ seat
+
+
+@pure
+@internal
+def _check_all_seen(_unseen: uint256):
+    assert _unseen == 0, "committee: too many signers"

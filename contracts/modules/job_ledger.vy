@@ -1,48 +1,26 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title The jobs, two storage words each
+@title The jobs, one storage word each
 @author Proofmill
 @license Apache-2.0
-@dev A job is the commitment to its terms (and answer) and one packed word. A settled job keeps its state and its
-     provider; its commitment and deadline are cleared, which returns gas.
-
-         Funded, no provider ── claim ──▶ Funded, provider ── submit ──▶ Submitted ──▶ Completed | Rejected
-                │      └ cancel ▶ Rejected       │                           │
-                └──────── too late ──────────────┴───────── too late ────────┴──────▶ Expired
+@dev Who calls a function that acts on a job brings its record; the hash in the word decides whether it is the right
+     one. A settled job keeps its stage only, except one that was paid and can still be refuted.
 """
 
 from contracts.interfaces import IJobEscrow
+from contracts.modules import job_terms
+from contracts.modules import job_word
+from contracts.modules import refusal
 
 
-# The states of ERC-8183. A job is funded when it is posted, so Open means that it does not exist.
-OPEN: constant(uint256) = 0
-FUNDED: constant(uint256) = 1
-SUBMITTED: constant(uint256) = 2
-COMPLETED: constant(uint256) = 3
-REJECTED: constant(uint256) = 4
-EXPIRED: constant(uint256) = 5
-
-# The packed word: 48 bit zero | 8 bit state | 40 bit deadline | 160 bit provider
-DEADLINE_SHIFT: constant(uint256) = 160
-STATE_SHIFT: constant(uint256) = 200
-PROVIDER_MASK: constant(uint256) = 2**160 - 1
-DEADLINE_MASK: constant(uint256) = 2**40 - 1
-
-
-struct Job:
-    state: uint256
-    deadline: uint256  # of the step that is next: claim, submission or evaluation
-    provider: address  # who claimed
-
-
-job_count: public(uint256)  # also the number of the latest job: the first one is 1
-commitment: public(HashMap[uint256, bytes32])
-_packed: HashMap[uint256, uint256]
+_words: HashMap[uint256, uint256]  # see job_word
 
 
 # ------------------------------------------------------------------ views
+# A callback asks about its job while the escrow is locked: the word is final before anybody is called.
 @view
+@reentrant
 @external
 def state(_job_id: uint256) -> uint8:
     """
@@ -50,168 +28,137 @@ def state(_job_id: uint256) -> uint8:
     @param _job_id The job.
     @return A state of ERC-8183.
     """
-    return convert(self._job(_job_id).state, uint8)
+    return convert(self._words[_job_id] >> job_word.STAGE_SHIFT & job_word.STATE_MASK, uint8)
 
 
 @view
+@reentrant
 @external
-def provider(_job_id: uint256) -> address:
+def stage(_job_id: uint256) -> uint8:
     """
-    @notice Who claimed a job.
+    @notice State and, in the high four bits, 1 claimed, 2 condemned, 4 contested, or the close reason.
     @param _job_id The job.
-    @return The operator, or the zero address before a claim.
+    @return The whole stage byte.
     """
-    return self._job(_job_id).provider
+    return convert(self._words[_job_id] >> job_word.STAGE_SHIFT, uint8)
 
 
 @view
+@reentrant
 @external
 def deadline(_job_id: uint256) -> uint256:
     """
-    @notice The last second of the step that is next: the claim, the submission or the evaluation.
+    @notice The last second in which the step that is next can be taken: the claim, the submission, the evaluation, the
+            appeal, the arbiter's judgement; for a paid job, the last second of its challenge window.
     @param _job_id The job.
-    @return Unix time; 0 for a job that is settled or was never posted.
+    @return Unix time; 0 for a job that was never posted or that nothing can happen to any more.
     """
-    return self._job(_job_id).deadline
+    return self._words[_job_id] >> job_word.DEADLINE_SHIFT & job_word.DEADLINE_MASK
 
 
 @view
+@reentrant
+@external
+def commitment(_job_id: uint256) -> bytes32:
+    """
+    @notice What the job's record must hash to.
+    @param _job_id The job.
+    @return The 208 low bits of the hash; 0 for a job that was never posted or that nothing can happen to any more.
+    """
+    return convert(self._words[_job_id] & job_word.RECORD_MASK, bytes32)
+
+
+@view
+@reentrant
+@external
+def closeReason(_job_id: uint256) -> uint8:
+    """
+    @notice How a job ended: 1 attested, 2 unopposed, 3 upheld, 4 cancelled, 5 unclaimed, 6 late, 7 not evaluated,
+            8 condemned, 9 convicted, 10 voided, 11 refuted after payment.
+    @param _job_id The job.
+    @return 0 while it is open.
+    """
+    stage: uint256 = self._words[_job_id] >> job_word.STAGE_SHIFT
+    if stage & job_word.STATE_MASK < job_word.COMPLETED:
+        return 0
+    return convert(stage >> job_word.REASON_SHIFT, uint8)
+
+
+@view
+@reentrant
+@external
+def runway(_job_id: uint256) -> uint256:
+    """
+    @notice Seconds until anyone can end the present stage.
+    @param _job_id The job.
+    @return 0 when anyone can now, or when the job is settled or was never posted.
+    """
+    word: uint256 = self._words[_job_id]
+    deadline: uint256 = word >> job_word.DEADLINE_SHIFT & job_word.DEADLINE_MASK
+    is_settled: bool = word >> job_word.STAGE_SHIFT & job_word.STATE_MASK >= job_word.COMPLETED
+    if is_settled or block.timestamp > deadline:
+        return 0
+    return deadline + 1 - block.timestamp
+
+
+@view
+@reentrant
 @external
 def terms_hash(_terms: IJobEscrow.JobTerms) -> bytes32:
     """
-    @notice What the terms of a job hash to: its commitment until an answer is submitted.
+    @notice What the terms of a job hash to.
     @param _terms The terms.
     @return keccak256(abi_encode(terms)).
     """
-    return self._terms_hash(_terms)
+    return job_word._terms_hash(_terms)
+
+
+@view
+@reentrant
+@external
+def price_at(_terms: IJobEscrow.JobTerms, _time: uint256) -> uint256:
+    """
+    @notice What a worker that claims at some moment is paid, before fees.
+    @param _terms The terms.
+    @param _time Unix time.
+    @return Payment tokens.
+    """
+    return job_terms._price_at(_terms, _time)
 
 
 # ------------------------------------------------------------------ internal
 @internal
-def _open(_terms: IJobEscrow.JobTerms) -> uint256:
+def _store(_job_id: uint256, _stage: uint256, _deadline: uint256, _record: bytes32):
+    self._words[_job_id] = job_word._pack(_stage, _deadline, _record)
+
+
+@internal
+def _move(_job_id: uint256, _word: uint256, _stage: uint256, _deadline: uint256):
     """
-    @dev Records a funded job. Returns its number.
+    @dev Same record, another stage.
     """
-    job_id: uint256 = self.job_count + 1
-    self.job_count = job_id
-    self.commitment[job_id] = self._terms_hash(_terms)
-    self._store(job_id, FUNDED, _terms.claim_deadline, empty(address))
-    return job_id
+    self._store(_job_id, _stage, _deadline, convert(_word, bytes32))
 
 
 @internal
-def _claim(_job_id: uint256, _terms: IJobEscrow.JobTerms, _provider: address):
-    job: Job = self._job(_job_id)
-    assert job.state == FUNDED, "escrow: not open to a claim"
-    assert job.provider == empty(address), "escrow: already claimed"
-    self._check_terms(_job_id, _terms)
-    assert _terms.provider in [empty(address), _provider], "escrow: not the named provider"
-    assert block.timestamp <= job.deadline, "escrow: claim deadline passed"
-    self._store(_job_id, FUNDED, block.timestamp + _terms.submit_window, _provider)
-
-
-@internal
-def _submit(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32, _provider: address):
-    job: Job = self._job(_job_id)
-    assert job.state == FUNDED, "escrow: not open to an answer"
-    assert job.provider == _provider, "escrow: not the provider"
-    self._check_terms(_job_id, _terms)
-    assert _deliverable != empty(bytes32), "escrow: no deliverable"
-    assert block.timestamp <= job.deadline, "escrow: submit deadline passed"
-    self.commitment[_job_id] = self._answered_hash(_terms, _deliverable)
-    self._store(_job_id, SUBMITTED, block.timestamp + _terms.evaluation_window, _provider)
-
-
-@internal
-def _judge(
-    _job_id: uint256,
-    _terms: IJobEscrow.JobTerms,
-    _deliverable: bytes32,
-    _evaluator: address,
-    _state: uint256,
-) -> address:
+def _close(_job_id: uint256, _stage: uint256):
     """
-    @dev Settles a submitted job as its evaluator says. Returns the provider.
+    @dev Nothing can happen to the job any more.
     """
-    job: Job = self._job(_job_id)
-    assert job.state == SUBMITTED, "escrow: not submitted"
-    self._check_answer(_job_id, _terms, _deliverable)
-    assert _terms.evaluator == _evaluator, "escrow: not the evaluator"
-    assert block.timestamp <= job.deadline, "escrow: evaluation too late"
-    self._settle(_job_id, _state, job.provider)
-    return job.provider
-
-
-@internal
-def _cancel(_job_id: uint256, _terms: IJobEscrow.JobTerms, _requester: address):
-    job: Job = self._job(_job_id)
-    assert job.state == FUNDED, "escrow: nothing to cancel"
-    assert job.provider == empty(address), "escrow: a worker is on it"
-    self._check_terms(_job_id, _terms)
-    assert _terms.requester == _requester, "escrow: not the requester"
-    self._settle(_job_id, REJECTED, empty(address))
-
-
-@internal
-def _expire(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32) -> Job:
-    """
-    @dev Settles a job whose next step is late. Returns the job as it was.
-    """
-    job: Job = self._job(_job_id)
-    if job.state == SUBMITTED:
-        self._check_answer(_job_id, _terms, _deliverable)
-    else:
-        assert job.state == FUNDED, "escrow: nothing to refund"
-        self._check_terms(_job_id, _terms)
-    assert block.timestamp > job.deadline, "escrow: deadline not passed"
-    self._settle(_job_id, EXPIRED, job.provider)
-    return job
-
-
-@internal
-def _settle(_job_id: uint256, _state: uint256, _provider: address):
-    self.commitment[_job_id] = empty(bytes32)
-    self._store(_job_id, _state, 0, _provider)
-
-
-@internal
-def _store(_job_id: uint256, _state: uint256, _deadline: uint256, _provider: address):
-    assert _deadline <= DEADLINE_MASK, "escrow: deadline out of range"
-    self._packed[_job_id] = (
-        (_state << STATE_SHIFT) | (_deadline << DEADLINE_SHIFT) | convert(_provider, uint256)
-    )
-
-
-@view
-@internal
-def _job(_job_id: uint256) -> Job:
-    packed: uint256 = self._packed[_job_id]
-    return Job(
-        state=packed >> STATE_SHIFT,
-        deadline=(packed >> DEADLINE_SHIFT) & DEADLINE_MASK,
-        provider=convert(packed & PROVIDER_MASK, address),
-    )
-
-
-@view
-@internal
-def _check_terms(_job_id: uint256, _terms: IJobEscrow.JobTerms):
-    assert self.commitment[_job_id] == self._terms_hash(_terms), "escrow: other terms"
-
-
-@view
-@internal
-def _check_answer(_job_id: uint256, _terms: IJobEscrow.JobTerms, _deliverable: bytes32):
-    assert self.commitment[_job_id] == self._answered_hash(_terms, _deliverable), "escrow: other terms or answer"
+    self._store(_job_id, _stage, 0, empty(bytes32))
 
 
 @pure
 @internal
-def _terms_hash(_terms: IJobEscrow.JobTerms) -> bytes32:
-    return keccak256(abi_encode(_terms))
+def _check_record(_word: uint256, _hash: bytes32):
+    """
+    @dev The stage says which kind of hash; whoever calls this has looked at it.
+    """
+    if (_word ^ convert(_hash, uint256)) & job_word.RECORD_MASK != 0:
+        refusal._raise("escrow: other record")
 
 
 @pure
 @internal
-def _answered_hash(_terms: IJobEscrow.JobTerms, _deliverable: bytes32) -> bytes32:
-    return keccak256(abi_encode(self._terms_hash(_terms), _deliverable))
+def _check_answer(_word: uint256, _terms: IJobEscrow.JobTerms, _answer: IJobEscrow.Answer):
+    self._check_record(_word, job_word._answer_hash(job_word._terms_hash(_terms), _answer))
