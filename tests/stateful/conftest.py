@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 _COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 STATEFUL_PROFILES = {
-    "quick": settings(max_examples=25, stateful_step_count=40, **_COMMON),
+    "quick": settings(max_examples=12, stateful_step_count=40, **_COMMON),
     "deep": settings(max_examples=600, stateful_step_count=100, **_COMMON),
 }
 

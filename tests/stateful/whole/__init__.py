@@ -1,0 +1,1 @@
+"""The whole suite of contracts against its models, taken together."""

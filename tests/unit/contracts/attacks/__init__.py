@@ -1,0 +1,1 @@
+"""Attacks that once worked on the suite as a whole, and the rules that ended them."""
