@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11
 TORCH ?= auto
 TORCH_INDEX ?=
 FILE ?=
+FUZZ ?= 1000000
+MUTATE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export APE_DATA_FOLDER := $(CURDIR)/.cache/ape
 export PROOFMILL_CACHE := $(CURDIR)/.cache/proofmill
 
-.PHONY: help setup demo test check format golden bench bench-exact abi lock clean
+.PHONY: help setup demo test check format golden bench bench-exact bench-gas fuzz mutate abi lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +71,7 @@ check: setup ## formatting, lint, types, contracts, spelling
 	$(BIN)/mypy
 	ape compile --force
 	$(BIN)/python tools/check_contract_sizes.py
+	$(BIN)/python -m tools.slither_check
 	$(BIN)/python tools/export_abis.py --check
 	$(BIN)/codespell
 
@@ -79,7 +82,16 @@ format: setup ## rewrite the Python files in the house format
 golden: setup ## recompute every model's golden answer on every carrier, also as older processors would, and compare
 	@$(BIN)/python tools/golden.py --older AVX2 SSE41
 
-bench: bench-exact ## every benchmark
+fuzz: setup ## random histories of the whole suite against its models, resumable (FUZZ=contract calls, 1,000,000 unless told)
+	@$(BIN)/python -m tools.fuzz $(FUZZ)
+
+mutate: setup ## small faults in the contracts, and whether the tests notice, resumable (MUTATE=file, folder or how many)
+	@$(BIN)/python -m tools.mutation $(MUTATE)
+
+bench: bench-exact bench-gas ## every benchmark
+
+bench-gas: setup ## what each contract call costs on anvil, as JSON and docs/GAS.md, against its ceilings
+	@$(BIN)/python -m bench.gas
 
 bench-exact: setup ## quality and speed of the exact engine against floating point, as JSON
 	@$(BIN)/python -m bench.exact

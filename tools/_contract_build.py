@@ -14,7 +14,7 @@ from vyper.cli.vyper_compile import compile_files
 from vyper.compiler.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DEPLOYABLES = ("MillToken", "Staking", "JobEscrow", "OracleCommittee")
+DEPLOYABLES = ("MillToken", "Staking", "JobEscrow", "OracleCommittee", "CapabilityRegistry")
 
 
 def compile_deployables(output_formats: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""What the contracts cost: whole transactions on anvil, as a user pays them."""
