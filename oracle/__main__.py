@@ -12,6 +12,7 @@ from oracle.peers import Peers
 from oracle.rounds import CommitteeView, Rounds
 from oracle.routes import build_application
 from oracle.service import ChainWatch, Oracle, Relay
+from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.failures import report_failures
 from proofmill.jobs import minilm_engine
 from proofmill.node import Node
@@ -29,10 +30,16 @@ def main(config: Path | None) -> None:
         engine = minilm_engine()
         engine.load()
         ballots = Ballots(node.database)
-        urls = {member: url for member, url in settings.peers.items() if member != node.account.address}
+        committee = node.suite.oracle_committee
+        own = {node.account.address, committee.operator_of(node.account.address)}
+        urls = {member: url for member, url in settings.peers.items() if member not in own}
         peers = Peers(urls)
         fetcher = BlobFetcher(node.store, list(urls.values()))
-        committee = node.suite.oracle_committee
+        if own == {node.account.address, EMPTY_ADDRESS}:
+            node.log.warning(
+                "this key belongs to no member",
+                remedy="Its operator stakes and runs `proofmill committee join`; the owner then names it as a member.",
+            )
 
         def current_view() -> CommitteeView | None:
             return oracle.view

@@ -32,7 +32,8 @@ from sqlalchemy.exc import IntegrityError
 from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
 from proofmill.chain.database import database_failures
-from proofmill.chain.types import CompactSignature, Outcome, Verdict
+from proofmill.chain.reports import Outcome, Verdict
+from proofmill.chain.typed_data import SIGNATURE_BYTES
 
 _metadata = MetaData()
 
@@ -51,13 +52,12 @@ _findings = Table(
 
 # Sequences are below 2^63 for as long as the committee lives: they rise by a bounded step per report.
 _signed = Table(
-    "signed_reports",
+    "signatures",
     _metadata,
     Column("config_digest", LargeBinary(32), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("report_digest", LargeBinary(32), nullable=False),
-    Column("r", LargeBinary(32), nullable=False),
-    Column("vs", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(SIGNATURE_BYTES), nullable=False),
 )
 
 _proposals = Table(
@@ -100,14 +100,12 @@ class Ballots:
     # ---------------------------------------------------------------- findings
     def record_finding(self, finding: Finding) -> None:
         """Keep (or replace, after a reorganisation changed the job) what this member computed for a job."""
-        key = (_findings.c.escrow == finding.verdict.escrow) & (
-            _findings.c.job_id == str(finding.verdict.job_id)
-        )
+        key = (_findings.c.escrow == finding.escrow) & (_findings.c.job_id == str(finding.verdict.job_id))
         with self._transaction() as connection:
             connection.execute(delete(_findings).where(key))
             connection.execute(
                 insert(_findings).values(
-                    escrow=finding.verdict.escrow,
+                    escrow=finding.escrow,
                     job_id=str(finding.verdict.job_id),
                     commitment=finding.verdict.commitment,
                     outcome=int(finding.verdict.outcome),
@@ -130,27 +128,20 @@ class Ballots:
         if row is None:
             return None
         return Finding(
-            verdict=Verdict(
-                escrow=escrow,
-                job_id=job_id,
-                commitment=row.commitment,
-                outcome=Outcome(row.outcome),
-                reason=row.computed,
-            ),
+            escrow=escrow,
+            verdict=Verdict(job_id, Outcome(row.outcome), row.commitment),
             model_id=row.model_id,
             input_root=row.input_root,
             claimed=row.claimed,
             computed=row.computed,
         )
 
-    def findings_for(self, verdicts: Sequence[Verdict]) -> list[Finding | None]:
+    def findings_for(self, escrow: ChecksumAddress, verdicts: Sequence[Verdict]) -> list[Finding | None]:
         """`finding` for each verdict, in order."""
-        return [self.finding(verdict.escrow, verdict.job_id, verdict.commitment) for verdict in verdicts]
+        return [self.finding(escrow, verdict.job_id, verdict.commitment) for verdict in verdicts]
 
     # ---------------------------------------------------------------- signatures
-    def sign_once(
-        self, config_digest: bytes, sequence: int, report_digest: bytes, signature: CompactSignature
-    ) -> CompactSignature:
+    def sign_once(self, config_digest: bytes, sequence: int, report_digest: bytes, signature: bytes) -> bytes:
         """Make `signature` the only one for (digest, sequence); the stored one comes back for the same report.
 
         Raises:
@@ -160,8 +151,7 @@ class Ballots:
             "config_digest": config_digest,
             "sequence": sequence,
             "report_digest": report_digest,
-            "r": signature.r,
-            "vs": signature.vs,
+            "signature": signature,
         }
         if self._insert_once(_signed, values):
             return signature
@@ -172,7 +162,7 @@ class Ballots:
             row = connection.execute(query).one()
         if row.report_digest != report_digest:
             raise AlreadySigned(f"sequence {sequence} is signed for report 0x{row.report_digest.hex()}")
-        return CompactSignature(r=row.r, vs=row.vs)
+        return bytes(row.signature)
 
     # ---------------------------------------------------------------- own proposals
     def proposal(self, config_digest: bytes, sequence: int) -> Proposal | None:

@@ -15,7 +15,7 @@ class OracleSettings(NodeSettings):
     model_config = SettingsConfigDict(env_prefix="PROOFMILL_ORACLE_", extra="forbid", frozen=True)
 
     peers: dict[str, str] = Field(
-        default_factory=dict, description="committee member's address → its base URL"
+        default_factory=dict, description="operator of each other committee member → its base URL"
     )
     patience: float = Field(
         default=20.0,

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cbor2
+from eth_typing import ChecksumAddress
 
-from proofmill.chain.types import Verdict
+from proofmill.chain.reports import Verdict
 
 KIND = "proofmill/evidence/1"
 
@@ -18,6 +19,7 @@ KIND = "proofmill/evidence/1"
 class Finding:
     """A verdict with what it rests on."""
 
+    escrow: ChecksumAddress
     verdict: Verdict
     model_id: bytes
     input_root: bytes
@@ -32,7 +34,7 @@ def evidence_blob(findings: Sequence[Finding]) -> bytes:
             "kind": KIND,
             "jobs": [
                 {
-                    "escrow": bytes.fromhex(finding.verdict.escrow[2:]),
+                    "escrow": bytes.fromhex(finding.escrow[2:]),
                     "job": finding.verdict.job_id,
                     "commitment": finding.verdict.commitment,
                     "model": finding.model_id,

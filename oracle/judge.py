@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from oracle.ballots import Ballots
 from oracle.evidence import Finding
 from proofmill.backoff import Backoff
-from proofmill.chain.job_board import TrackedJob
-from proofmill.chain.types import Outcome, Verdict
+from proofmill.chain.records import Job
+from proofmill.chain.reports import Outcome, Verdict
 from proofmill.errors import ProofmillError
 from proofmill.jobs import Engine, InvalidRequest, UnknownModel
 from proofmill.logs import Logger
@@ -28,7 +28,7 @@ class Judge:
         self._retries: Backoff[bytes] = Backoff()  # by commitment
         self._judged: set[bytes] = set()  # commitments of waiting jobs that have a finding
 
-    def next_of(self, waiting: Iterable[TrackedJob]) -> TrackedJob | None:
+    def next_of(self, waiting: Iterable[Job]) -> Job | None:
         """Which of the jobs that wait on chain to consider now; None when there is nothing to do.
 
         What has failed least often comes first, then what has waited longest: jobs whose input is nowhere to be found,
@@ -45,7 +45,7 @@ class Judge:
             default=None,
         )
 
-    def consider(self, job: TrackedJob) -> Finding | None:
+    def consider(self, job: Job) -> Finding | None:
         """The finding for `job`, made now if there is none yet; None when it cannot be judged (the log says why)."""
         known = self._ballots.finding(job.escrow, job.id, job.commitment)
         if known is not None:
@@ -54,9 +54,9 @@ class Judge:
         if job.deliverable is None or not self._retries.is_due(job.commitment):
             return None
         try:
-            request = self._fetcher.fetch(job.terms.input_root)
+            request = self._fetcher.fetch(job.input_root)
             started = time.monotonic()
-            answer = self._engine.execute(job.terms.model_id, request)
+            answer = self._engine.execute(job.model_id, request)
         except BlobUnavailable as error:
             self._postpone(job, "input is not available", error)
             return None
@@ -75,15 +75,14 @@ class Judge:
             return None
         computed = content_id(answer)
         finding = Finding(
+            escrow=job.escrow,
             verdict=Verdict(
-                escrow=job.escrow,
                 job_id=job.id,
-                commitment=job.commitment,
                 outcome=Outcome.COMPLETE if computed == job.deliverable else Outcome.REJECT,
-                reason=computed,
+                commitment=job.commitment,
             ),
-            model_id=job.terms.model_id,
-            input_root=job.terms.input_root,
+            model_id=job.model_id,
+            input_root=job.input_root,
             claimed=job.deliverable,
             computed=computed,
         )
@@ -108,13 +107,13 @@ class Judge:
         except StoreError as error:
             self._log.warning("answer not kept", error=str(error), remedy=error.remedy)
 
-    def _is_due(self, job: TrackedJob) -> bool:
+    def _is_due(self, job: Job) -> bool:
         return (
             job.deliverable is not None
             and job.commitment not in self._judged
             and self._retries.is_due(job.commitment)
         )
 
-    def _postpone(self, job: TrackedJob, why: str, error: Exception) -> None:
+    def _postpone(self, job: Job, why: str, error: Exception) -> None:
         wait = self._retries.postpone(job.commitment)
         self._log.warning("cannot judge", job=job.id, why=why, error=str(error), retry_in_seconds=wait)

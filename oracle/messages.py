@@ -11,17 +11,25 @@ from eth_typing import ChecksumAddress
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from web3 import Web3
 
-from proofmill.chain.types import MAXIMUM_VERDICTS, CompactSignature, Outcome, Report, Verdict
+from proofmill.chain.reports import MAXIMUM_VERDICTS, Outcome, Report, ReportHead, Verdict
+from proofmill.chain.typed_data import SIGNATURE_BYTES
 
 MAXIMUM_SIGNATURES = 21  # 2f + 1 of the largest committee, as in contracts/interfaces/IOracleCommittee.vyi
 MAXIMUM_MESSAGE_BYTES = 64 << 10
 
 _WORD = re.compile(r"0x[0-9a-f]{64}")
+_SIGNATURE = re.compile(rf"0x[0-9a-f]{{{2 * SIGNATURE_BYTES}}}")
 
 
 def _word(value: str) -> str:
     if not _WORD.fullmatch(value):
         raise ValueError("32 bytes as 0x and 64 lower-case hex digits are expected")
+    return value
+
+
+def _signature(value: str) -> str:
+    if not _SIGNATURE.fullmatch(value):
+        raise ValueError(f"{SIGNATURE_BYTES} bytes as 0x and lower-case hex digits are expected")
     return value
 
 
@@ -33,13 +41,14 @@ def _address(value: str) -> str:
 
 Word = Annotated[str, AfterValidator(_word)]
 Address = Annotated[str, AfterValidator(_address)]
+SignatureHex = Annotated[str, AfterValidator(_signature)]
 
 
-def _from_word(value: str) -> bytes:
+def _from_hex(value: str) -> bytes:
     return bytes.fromhex(value[2:])
 
 
-def _to_word(value: bytes) -> str:
+def _to_hex(value: bytes) -> str:
     return "0x" + value.hex()
 
 
@@ -48,23 +57,20 @@ class _Message(BaseModel):
 
 
 class VerdictMessage(_Message):
-    escrow: Address
     job_id: int = Field(ge=1, lt=1 << 256)
+    outcome: int = Field(ge=min(Outcome), le=max(Outcome))
     commitment: Word
-    outcome: int = Field(ge=Outcome.COMPLETE, le=Outcome.REJECT)
-    reason: Word
 
 
 class SignatureMessage(_Message):
-    r: Word
-    vs: Word
+    rsv: SignatureHex
 
     @classmethod
-    def of(cls, signature: CompactSignature) -> Self:
-        return cls(r=_to_word(signature.r), vs=_to_word(signature.vs))
+    def of(cls, signature: bytes) -> Self:
+        return cls(rsv=_to_hex(signature))
 
-    def signature(self) -> CompactSignature:
-        return CompactSignature(r=_from_word(self.r), vs=_from_word(self.vs))
+    def signature(self) -> bytes:
+        return _from_hex(self.rsv)
 
 
 class ReportMessage(_Message):
@@ -72,22 +78,23 @@ class ReportMessage(_Message):
     sequence: int = Field(ge=1, lt=1 << 64)
     observed_at: int = Field(ge=0, lt=1 << 64)
     evidence_hash: Word
+    target: Address
     verdicts: list[VerdictMessage] = Field(min_length=1, max_length=MAXIMUM_VERDICTS)
 
     @classmethod
     def of(cls, report: Report) -> Self:
+        head = report.head
         return cls(
-            config_digest=_to_word(report.config_digest),
-            sequence=report.sequence,
-            observed_at=report.observed_at,
-            evidence_hash=_to_word(report.evidence_hash),
+            config_digest=_to_hex(head.config_digest),
+            sequence=head.sequence,
+            observed_at=head.observed_at,
+            evidence_hash=_to_hex(head.evidence_hash),
+            target=head.target,
             verdicts=[
                 VerdictMessage(
-                    escrow=verdict.escrow,
                     job_id=verdict.job_id,
-                    commitment=_to_word(verdict.commitment),
                     outcome=int(verdict.outcome),
-                    reason=_to_word(verdict.reason),
+                    commitment=_to_hex(verdict.commitment),
                 )
                 for verdict in report.verdicts
             ],
@@ -95,18 +102,15 @@ class ReportMessage(_Message):
 
     def report(self) -> Report:
         return Report(
-            config_digest=_from_word(self.config_digest),
-            sequence=self.sequence,
-            observed_at=self.observed_at,
-            evidence_hash=_from_word(self.evidence_hash),
+            head=ReportHead(
+                config_digest=_from_hex(self.config_digest),
+                sequence=self.sequence,
+                observed_at=self.observed_at,
+                evidence_hash=_from_hex(self.evidence_hash),
+                target=ChecksumAddress(Web3.to_checksum_address(self.target)),
+            ),
             verdicts=tuple(
-                Verdict(
-                    escrow=ChecksumAddress(Web3.to_checksum_address(verdict.escrow)),
-                    job_id=verdict.job_id,
-                    commitment=_from_word(verdict.commitment),
-                    outcome=Outcome(verdict.outcome),
-                    reason=_from_word(verdict.reason),
-                )
+                Verdict(verdict.job_id, Outcome(verdict.outcome), _from_hex(verdict.commitment))
                 for verdict in self.verdicts
             ),
         )

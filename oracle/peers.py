@@ -13,7 +13,6 @@ from eth_typing import ChecksumAddress
 from pydantic import ValidationError
 
 from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport, Endorsement, Proposal, RefusalMessage
-from proofmill.chain.types import CompactSignature
 from proofmill.store.fetcher import build_client
 from proofmill.store.peer import ConnectionWatchdog
 
@@ -30,7 +29,7 @@ class Reply:
     """What a member answered: a signature, or why there is none."""
 
     member: ChecksumAddress
-    signature: CompactSignature | None
+    signature: bytes | None
     refusal: str | None = None
     code: str | None = None
     disputed_jobs: tuple[int, ...] = ()

@@ -20,40 +20,50 @@ from oracle.messages import AttestedReport, Endorsement, Proposal, ReportMessage
 from oracle.peers import Peers
 from oracle.schedule import Schedule
 from proofmill.chain.errors import InvalidSignature
-from proofmill.chain.job_board import TrackedJob
-from proofmill.chain.typed_data import recover_signer, report_digest, sign_report
-from proofmill.chain.types import MAXIMUM_VERDICTS, CompactSignature, Outcome, Report, Verdict
+from proofmill.chain.records import Job
+from proofmill.chain.reports import MAXIMUM_VERDICTS, Outcome, Report, ReportHead, Verdict
+from proofmill.chain.typed_data import digest_of, recover_signer, sign_report
 from proofmill.logs import Logger
 from proofmill.store import BlobStore, StoreError, content_id
 
 
 @dataclass(frozen=True)
 class CommitteeView:
-    """The committee contract at one block, and the jobs that wait for its verdict there."""
+    """The committee contract at one block, and the jobs of one escrow that wait for its verdict there.
+
+    `members` are operators, `keys` what they sign with, in the same order; an ejected member has the empty address.
+    """
 
     chain_id: int
     committee: ChecksumAddress
+    escrow: ChecksumAddress
     config_digest: bytes
     members: tuple[ChecksumAddress, ...]
+    keys: tuple[ChecksumAddress, ...]
     faults_tolerated: int
     latest_sequence: int
     maximum_report_age: int
     block_time: int
-    submitted: dict[tuple[ChecksumAddress, int], TrackedJob]
+    submitted: dict[int, Job]
     requests: frozenset[
         bytes
     ]  # of all jobs that a worker has claimed: a verdict on them is or will be wanted
 
     def quorum(self, report: Report) -> int:
         """Signatures the contract wants: f + 1, or 2f + 1 as soon as one verdict takes money."""
-        return (2 if report.rejects else 1) * self.faults_tolerated + 1
+        return (2 if report.takes_money else 1) * self.faults_tolerated + 1
 
-    def signer(self, report: Report, signature: CompactSignature) -> ChecksumAddress | None:
-        """Who signed `report`, None when the signature is nobody's."""
+    def seat(self, key: ChecksumAddress) -> int | None:
+        """The place of the member that signs with `key`, None where there is none."""
+        return self.keys.index(key) if key in self.keys else None
+
+    def is_signed_by(self, member: int, report: Report, signature: bytes) -> bool:
+        """Whether the member at that place signed `report`."""
         try:
-            return recover_signer(report, signature, self.chain_id, self.committee)
+            signer = recover_signer(report, signature, self.chain_id, self.committee)
         except InvalidSignature:
-            return None
+            return False
+        return signer == self.keys[member]
 
 
 class Refusal(Exception):
@@ -91,7 +101,7 @@ class Rounds:
         self._view: CommitteeView | None = None
         self._signing = threading.Lock()
         # Jobs that more than f members disputed: they travel alone from then on, so that they hold up nobody else.
-        self._contested: set[tuple[ChecksumAddress, int]] = set()
+        self._contested: set[int] = set()
         self._turn = 0  # counts own proposals; whose turn it is among the groups of `_select`
 
     def observe(self, view: CommitteeView) -> None:
@@ -124,13 +134,13 @@ class Rounds:
         if view is None:
             raise Refusal("starting", "this member has not seen the chain yet")
         report = attested.report.report()
-        if report.config_digest != view.config_digest:
+        if report.head.config_digest != view.config_digest:
             raise Refusal("config", "the report is for another configuration of the committee")
-        if report.sequence <= view.latest_sequence:
+        if report.head.sequence <= view.latest_sequence:
             raise Refusal("sequence", f"the chain is at sequence {view.latest_sequence} already")
-        if view.block_time - report.observed_at > view.maximum_report_age:
+        if view.block_time - report.head.observed_at > view.maximum_report_age:
             raise Refusal(
-                "age", f"the report was observed at {report.observed_at}, it is {view.block_time} here"
+                "age", f"the report was observed at {report.head.observed_at}, it is {view.block_time} here"
             )
         # What costs nothing is checked first: anyone may send this message, and recovering a signer takes a while.
         needed = view.quorum(report)
@@ -138,39 +148,44 @@ class Rounds:
             raise Refusal("signatures", f"{needed} signatures are needed, not {len(attested.signatures)}")
         if attested.signers >> len(view.members):
             raise Refusal("signatures", "the bitmask names more members than there are")
-        signers = [member for index, member in enumerate(view.members) if attested.signers >> index & 1]
+        signers = [index for index in range(len(view.members)) if attested.signers >> index & 1]
         for member, item in zip(signers, attested.signatures, strict=True):
-            if view.signer(report, item.signature()) != member:
+            if not view.is_signed_by(member, report, item.signature()):
                 raise Refusal("signatures", "the signatures do not belong to the members in the bitmask")
         self._ballots.keep_attested(view.config_digest, attested)
 
-    def _check_leader(self, view: CommitteeView, report: Report, signature: CompactSignature) -> None:
-        if report.config_digest != view.config_digest:
+    def _check_leader(self, view: CommitteeView, report: Report, signature: bytes) -> None:
+        if report.head.config_digest != view.config_digest:
             raise Refusal("config", "the report is for another configuration of the committee")
+        if report.head.target != view.escrow:
+            raise Refusal(
+                "target", f"the report is for {report.head.target}, this member watches {view.escrow}"
+            )
         waiting = [
             job.submitted_at
             for verdict in report.verdicts
-            if (job := view.submitted.get((verdict.escrow, verdict.job_id))) is not None
+            if (job := view.submitted.get(verdict.job_id)) is not None
         ]
         schedule = self._schedule(view, waiting)
-        if not schedule.is_open(report.sequence):
+        if not schedule.is_open(report.head.sequence):
             raise Refusal(
                 "sequence",
-                f"sequence {report.sequence} is not open (latest on chain is {view.latest_sequence})",
+                f"sequence {report.head.sequence} is not open (latest on chain is {view.latest_sequence})",
             )
-        leader = view.members[schedule.leader(report.sequence)]
-        if view.signer(report, signature) != leader:
+        leader = schedule.leader(report.head.sequence)
+        if not view.is_signed_by(leader, report, signature):
             raise Refusal(
-                "leader", f"sequence {report.sequence} is led by {leader}, who did not sign this report"
+                "leader",
+                f"sequence {report.head.sequence} is led by {view.members[leader]}, who did not sign this report",
             )
 
     def _check_verdicts(self, view: CommitteeView, report: Report) -> None:
-        age = view.block_time - report.observed_at
+        age = view.block_time - report.head.observed_at
         if age > view.maximum_report_age // 2 or -age > view.maximum_report_age // 2:
             raise Refusal(
-                "age", f"the report was observed at {report.observed_at}, it is {view.block_time} here"
+                "age", f"the report was observed at {report.head.observed_at}, it is {view.block_time} here"
             )
-        findings = self._ballots.findings_for(report.verdicts)
+        findings = self._ballots.findings_for(view.escrow, report.verdicts)
         undecided = [
             verdict.job_id for verdict, own in zip(report.verdicts, findings, strict=True) if own is None
         ]
@@ -183,17 +198,19 @@ class Rounds:
             if own.verdict != verdict
         ]
         if disputed:
-            self._log.warning("disagreement", jobs=disputed, sequence=report.sequence)
+            self._log.warning("disagreement", jobs=disputed, sequence=report.head.sequence)
             raise Refusal("disagree", f"this member computed other verdicts on jobs {disputed}", disputed)
-        if content_id(evidence_blob(own_findings)) != report.evidence_hash:
+        if content_id(evidence_blob(own_findings)) != report.head.evidence_hash:
             raise Refusal("evidence", "the evidence hash is not that of these verdicts")
 
-    def _sign(self, view: CommitteeView, report: Report) -> CompactSignature:
-        digest = report_digest(report, view.chain_id, view.committee)
+    def _sign(self, view: CommitteeView, report: Report) -> bytes:
+        digest = digest_of(report, view.chain_id, view.committee)
         with self._signing:
             signature = sign_report(report, self._account, view.chain_id, view.committee)
             try:
-                return self._ballots.sign_once(report.config_digest, report.sequence, digest, signature)
+                return self._ballots.sign_once(
+                    report.head.config_digest, report.head.sequence, digest, signature
+                )
             except AlreadySigned as error:
                 raise Refusal("signed", str(error)) from error
 
@@ -201,13 +218,12 @@ class Rounds:
     def lead(self) -> None:
         """Propose a report if this member leads an open sequence, and gather its quorum."""
         view = self._view
-        if view is None or self._account.address not in view.members:
+        if view is None or (index := view.seat(self._account.address)) is None:
             return
         findings = self._pending(view)
         if not findings:
             return
-        index = view.members.index(self._account.address)
-        waiting = [view.submitted[item.verdict.escrow, item.verdict.job_id].submitted_at for item in findings]
+        waiting = [view.submitted[item.verdict.job_id].submitted_at for item in findings]
         abandoned = self._ballots.highest_abandoned(view.config_digest)
         sequence = self._schedule(view, waiting).mine(index, above=abandoned)
         if sequence is None:
@@ -248,11 +264,11 @@ class Rounds:
         A rejection needs more signatures, so in one report with completions it could hold them up. Taking turns, no group
         waits for ever however many jobs another one has.
         """
-        alone = [[item] for item in findings if (item.verdict.escrow, item.verdict.job_id) in self._contested]
+        alone = [[item] for item in findings if item.verdict.job_id in self._contested]
         calm = [item for item in findings if [item] not in alone]
         by_outcome = (
             [item for item in calm if item.verdict.outcome is outcome][:MAXIMUM_VERDICTS]
-            for outcome in (Outcome.COMPLETE, Outcome.REJECT)
+            for outcome in Outcome
         )
         groups = [*filter(None, by_outcome), *alone]
         chosen = groups[self._turn % len(groups)]
@@ -261,13 +277,14 @@ class Rounds:
 
     def _propose(self, view: CommitteeView, sequence: int, findings: list[Finding]) -> Proposal | None:
         evidence = evidence_blob(findings)
-        report = Report(
+        head = ReportHead(
             config_digest=view.config_digest,
             sequence=sequence,
             observed_at=view.block_time,
             evidence_hash=content_id(evidence),
-            verdicts=tuple(finding.verdict for finding in findings),
+            target=view.escrow,
         )
+        report = Report(head, tuple(finding.verdict for finding in findings))
         try:
             signature = self._sign(view, report)
         except Refusal as refusal:
@@ -290,29 +307,31 @@ class Rounds:
         if view.block_time - proposal.report.observed_at > view.maximum_report_age // 2:
             return True
         verdicts = proposal.report.report().verdicts
-        if len(verdicts) > 1 and any((item.escrow, item.job_id) in self._contested for item in verdicts):
+        if len(verdicts) > 1 and any(item.job_id in self._contested for item in verdicts):
             return True
         return not any(self._waits(view, verdict) for verdict in verdicts)
 
     def _gather(self, view: CommitteeView, proposal: Proposal) -> None:
         report = proposal.report.report()
         needed = view.quorum(report)
-        signatures = {view.members.index(self._account.address): proposal.signature.signature()}
+        signatures = {view.keys.index(self._account.address): proposal.signature.signature()}
         disputes: Counter[int] = Counter()
         for reply in self._peers.propose(proposal):
             if reply.signature is None:
                 disputes.update(set(reply.disputed_jobs) if reply.code == "disagree" else ())
                 self._log.info("not endorsed", member=reply.member, code=reply.code, why=reply.refusal)
-            elif reply.member not in view.members or view.signer(report, reply.signature) != reply.member:
-                self._log.warning("bad endorsement", member=reply.member, sequence=report.sequence)
+            elif reply.member not in view.members or not view.is_signed_by(
+                member := view.members.index(reply.member), report, reply.signature
+            ):
+                self._log.warning("bad endorsement", member=reply.member, sequence=report.head.sequence)
             else:
-                signatures[view.members.index(reply.member)] = reply.signature
+                signatures[member] = reply.signature
             if len(signatures) >= needed:
                 break  # a silent member costs its timeout only where its signature is needed
         if len(signatures) < needed:
             self._note_disputes(view, report, disputes)
             self._log.info(
-                "waiting for signatures", sequence=report.sequence, have=len(signatures), need=needed
+                "waiting for signatures", sequence=report.head.sequence, have=len(signatures), need=needed
             )
             return
         chosen = sorted(signatures)[:needed]
@@ -322,16 +341,12 @@ class Rounds:
             signatures=[SignatureMessage.of(signatures[index]) for index in chosen],
         )
         self._ballots.keep_attested(view.config_digest, attested)
-        self._log.info("attested", sequence=report.sequence, signers=chosen)
+        self._log.info("attested", sequence=report.head.sequence, signers=chosen)
         self._peers.hand_over(attested)
 
     def _note_disputes(self, view: CommitteeView, report: Report, disputes: Counter[int]) -> None:
         """Set apart the jobs on which an honest member disagrees: what f members say may be said to hold a job up."""
-        contested = {
-            (item.escrow, item.job_id)
-            for item in report.verdicts
-            if disputes[item.job_id] > view.faults_tolerated
-        }
+        contested = {item.job_id for item in report.verdicts if disputes[item.job_id] > view.faults_tolerated}
         if contested - self._contested:
             self._contested |= contested
             self._turn = 0  # the calm ones have been held up: they go first
@@ -343,14 +358,13 @@ class Rounds:
         One that the contract would refuse is passed over: it must not stand in the way of those after it.
         """
         view = self._view
-        if view is None or self._account.address not in view.members:
+        if view is None or (index := view.seat(self._account.address)) is None:
             return
-        index = view.members.index(self._account.address)
         for attested, seen_at in self._ballots.attested_above(view.config_digest, view.latest_sequence):
             report = attested.report.report()
             if not self._is_relayable(view, report):
                 continue
-            rank = self._schedule(view, []).relay_rank(index, report.sequence)
+            rank = self._schedule(view, []).relay_rank(index, report.head.sequence)
             if time.time() >= seen_at + rank * self._relay_delay:
                 self._transmit(attested)
                 return
@@ -358,14 +372,14 @@ class Rounds:
     def _is_relayable(self, view: CommitteeView, report: Report) -> bool:
         """Whether the contract would take the report now, every verdict can be opened, and some job still needs it."""
         return (
-            0 <= view.block_time - report.observed_at <= view.maximum_report_age
+            0 <= view.block_time - report.head.observed_at <= view.maximum_report_age
             and all(self._open_job(view, verdict) is not None for verdict in report.verdicts)
             and any(self._waits(view, verdict) for verdict in report.verdicts)
         )
 
-    def _open_job(self, view: CommitteeView, verdict: Verdict) -> TrackedJob | None:
+    def _open_job(self, view: CommitteeView, verdict: Verdict) -> Job | None:
         """The submitted job that a verdict is about; its terms and answer open the verdict's commitment."""
-        job = view.submitted.get((verdict.escrow, verdict.job_id))
+        job = view.submitted.get(verdict.job_id)
         return job if job is not None and job.commitment == verdict.commitment else None
 
     def _waits(self, view: CommitteeView, verdict: Verdict) -> bool:

@@ -15,9 +15,10 @@ from oracle.judge import Judge
 from oracle.messages import AttestedReport
 from oracle.rounds import CommitteeView, Rounds
 from proofmill.chain import OracleCommittee, TransactionSender
-from proofmill.chain.errors import CallReverted, TransactionReverted, node_failures
+from proofmill.chain.errors import CallReverted, TransactionReverted, node_failures, revert_text
 from proofmill.chain.job_board import BoardView, JobBoard
-from proofmill.chain.types import JobOpening, JobState
+from proofmill.chain.records import Job
+from proofmill.chain.reports import OpenedVerdict
 from proofmill.errors import ProofmillError
 from proofmill.health import Health
 from proofmill.logs import Logger
@@ -35,18 +36,20 @@ class ChainWatch:
     def look(self) -> CommitteeView:
         board: BoardView = self._board.refresh()
         block = board.block_hash
-        ours = [job for job in board.open if job.terms.evaluator == self._committee.address]
+        ours: list[Job] = [job for job in board.open if job.terms.evaluator == self._committee.address]
         return CommitteeView(
             chain_id=self._chain_id,
             committee=self._committee.address,
+            escrow=self._board.escrow_address,
             config_digest=self._committee.config_digest(block=block),
             members=tuple(self._committee.members(block=block)),
+            keys=tuple(self._committee.keys(block=block)),
             faults_tolerated=self._committee.faults_tolerated(block=block),
             latest_sequence=self._committee.latest_sequence(block=block),
             maximum_report_age=self._committee.maximum_report_age(block=block),
             block_time=board.block_time,
-            submitted={(job.escrow, job.id): job for job in ours if job.state == JobState.SUBMITTED},
-            requests=frozenset(job.terms.input_root for job in ours if job.is_claimed),
+            submitted={job.id: job for job in ours if job.awaits_verdict},
+            requests=frozenset(job.input_root for job in ours if job.is_claimed),
         )
 
 
@@ -69,25 +72,34 @@ class Relay:
     def __call__(self, attested: AttestedReport) -> None:
         view = self._current_view()
         report = attested.report.report()
-        openings: list[JobOpening] = []
+        opened: list[OpenedVerdict] = []
         for verdict in report.verdicts:
-            job = None if view is None else view.submitted.get((verdict.escrow, verdict.job_id))
-            if job is None or job.deliverable is None:
+            job = None if view is None else view.submitted.get(verdict.job_id)
+            if job is None or job.commitment != verdict.commitment:
                 # `Rounds` relays only what can be opened; the view may have moved since.
-                self._log.info("cannot open verdict", job=verdict.job_id, sequence=report.sequence)
+                self._log.info("cannot open verdict", job=verdict.job_id, sequence=report.head.sequence)
                 return
-            openings.append(JobOpening(terms=job.terms, deliverable=job.deliverable))
-        call = self._committee.transmit(
-            report, openings, attested.signers, [item.signature() for item in attested.signatures]
+            opened.append(OpenedVerdict(verdict.job_id, verdict.outcome, job.terms, job.answer))
+        call = self._committee.transmission(
+            report.head, opened, attested.signers, [item.signature() for item in attested.signatures]
         )
-        intent = f"transmit/0x{report.config_digest.hex()}/{report.sequence}"
+        intent = f"transmit/0x{report.head.config_digest.hex()}/{report.head.sequence}"
         try:
-            self._sender.send(intent, call)
+            receipt = self._sender.send(intent, call)
         except (CallReverted, TransactionReverted) as error:
-            self._log.info("not relayed", sequence=report.sequence, why=str(error))
+            self._log.info("not relayed", sequence=report.head.sequence, why=str(error))
             return
+        for event in self._committee.events(receipt):
+            if event.name == "ItemRefused":
+                refused = report.verdicts[int(event.args["index"])]
+                self._log.warning(
+                    "verdict refused",
+                    job=refused.job_id,
+                    sequence=report.head.sequence,
+                    why=revert_text(bytes(event.args["cause"])),
+                )
         self._log.info(
-            "transmitted", sequence=report.sequence, jobs=[item.job_id for item in report.verdicts]
+            "transmitted", sequence=report.head.sequence, jobs=[item.job_id for item in report.verdicts]
         )
 
 
@@ -142,7 +154,7 @@ class Oracle:
         self._rounds.lead()
         self._rounds.relay()
         self._health.cycle_done(
-            member=self._address in view.members,
+            member=view.seat(self._address) is not None,
             latest_sequence=view.latest_sequence,
             waiting_jobs=len(view.submitted),
         )

@@ -24,13 +24,16 @@ from pydantic_settings import SettingsConfigDict
 from web3 import Web3
 
 from proofmill.chain import (
+    CloseReason,
     Deployment,
     Job,
     JobOffer,
     JobState,
     Journal,
+    MillToken,
     PostedJob,
     SenderPolicy,
+    StageFlag,
     TransactionSender,
     connect,
     load_keystore,
@@ -44,7 +47,8 @@ from proofmill.chain.errors import (
     node_failures,
 )
 from proofmill.chain.history import format_amount
-from proofmill.chain.types import EMPTY_ADDRESS, EMPTY_BYTES32
+from proofmill.chain.terms import minimum_bond
+from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.errors import ProofmillError
 from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest, InvalidAnswer
 from proofmill.settings import ChainSettings
@@ -56,6 +60,10 @@ OUTAGE_PATIENCE_SECONDS = 120.0  # how long `wait` goes on asking a node that do
 
 class InsufficientFunds(ProofmillError):
     """The account cannot pay for the job; nothing was posted."""
+
+
+class InvalidTerms(ProofmillError, ValueError):
+    """The escrow would not accept these terms; nothing was posted."""
 
 
 class JobFailed(ProofmillError):
@@ -87,14 +95,26 @@ class ClientSettings(ChainSettings):
 
 @dataclass(frozen=True)
 class Terms:
-    """What the requester offers. Amounts in the token's smallest unit, times in seconds."""
+    """What the requester offers. Amounts in the tokens' smallest unit, times in seconds.
+
+    `price` is the most that is paid, and what is escrowed. With a `price_floor` the price rises from there to `price` within
+    `ramp` seconds, and the first worker that is content takes the job; what it did not cost comes back.
+    """
 
     price: int = 10 * MILL
-    bond: int = 25 * MILL
+    price_floor: int | None = None  # None: `price` from the start
+    ramp: int = 0
+    bond: int | None = None  # None: the least that the escrow accepts
     claim_window: int = 300
     submit_window: int = 600
     evaluation_window: int = 1_200
     provider: ChecksumAddress = EMPTY_ADDRESS
+    payment_token: ChecksumAddress | None = None  # None: MILL
+    callback: ChecksumAddress = EMPTY_ADDRESS
+    cancellation_bps: int = 0
+    tier: int = 0
+    is_exact: bool = False
+    reopens: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +163,7 @@ class Client:
 
     def __post_init__(self) -> None:
         self.suite = self.deployment.connect(self.web3)
+        self._tokens: dict[ChecksumAddress, MillToken] = {}
 
     @classmethod
     @contextmanager
@@ -170,7 +191,7 @@ class Client:
 
         Raises:
             InvalidText, InvalidRequest: a text is too long, or there are too many; nothing was spent.
-            InsufficientFunds: nothing was posted.
+            InsufficientFunds, InvalidTerms: nothing was posted.
             JobFailed: nobody answered in time or the answer was wrong; the price is back.
             JobUnfinished: the job is posted, and something else failed; says how to go on.
         """
@@ -178,7 +199,9 @@ class Client:
         posted = self.post(request, terms or Terms())
         try:
             with node_failures():
-                return self.collect(self.wait(posted.id))
+                result = self.collect(self.wait(posted.id))
+            self._take_change(result.job)
+            return result
         except (JobFailed, WrongAnswer):
             raise
         except ProofmillError as error:
@@ -201,7 +224,9 @@ class Client:
 
     def post(self, request: EmbeddingRequest, terms: Terms) -> PostedJob:
         """Upload the request, escrow the price, return the job."""
-        self._check_funds(terms)
+        token = self._token(terms)
+        bond = self._checked_bond(terms, token.address)
+        self._check_funds(terms, token)
         data = request.to_bytes()
         input_root, holders = self.fetcher.upload(data)
         self._say(
@@ -210,21 +235,27 @@ class Client:
         now = int(self.web3.eth.get_block("latest")["timestamp"])
         offer = JobOffer(
             provider=terms.provider,
+            payment_token=token.address,
+            callback=terms.callback,
             model_id=request.model_id,
             input_root=input_root,
-            price=terms.price,
-            bond=terms.bond,
+            price_floor=terms.price if terms.price_floor is None else terms.price_floor,
+            price_ceiling=terms.price,
+            ramp=terms.ramp,
+            bond=bond,
+            cancellation_bps=terms.cancellation_bps,
             claim_deadline=now + terms.claim_window,
             submit_window=terms.submit_window,
             evaluation_window=terms.evaluation_window,
+            tier=terms.tier,
+            is_exact=terms.is_exact,
+            reopens=terms.reopens,
         )
         # Each run of the program is a purchase of its own; within one, a crash never posts twice.
         purchase = uuid.uuid4().hex
         escrow = self.suite.job_escrow
-        if self.suite.mill_token.allowance(self.account.address, escrow.address) < terms.price:
-            self.sender.send(
-                f"approve/{purchase}", self.suite.mill_token.approve(escrow.address, terms.price)
-            )
+        if token.allowance(self.account.address, escrow.address) < terms.price:
+            self.sender.send(f"approve/{purchase}", token.approve(escrow.address, terms.price))
         receipt = self.sender.send(f"post/{purchase}", escrow.post(offer))
         posted = escrow.posted_in(receipt)
         self._say("posted", f"job {posted.id}: {format_amount(terms.price)} in escrow", posted.id)
@@ -237,7 +268,7 @@ class Client:
             JobFailed: it ended otherwise; deadlines that passed have been settled, the message says with what result.
             RpcUnavailable, NodeRefused: the node has not answered for two minutes.
         """
-        seen: tuple[JobState, bool] | None = None
+        seen: tuple[int, int] | None = None
         unanswered_since: float | None = None
         while True:
             try:
@@ -253,7 +284,7 @@ class Client:
                 time.sleep(self.poll_interval)
                 continue
             unanswered_since = None
-            stage = (job.state, job.is_claimed)
+            stage = (job.stage, job.reopened)
             if stage != seen:
                 seen = stage
                 self._announce(job)
@@ -261,8 +292,8 @@ class Client:
                 return job
             if job.state.is_final:
                 raise self._failure(job)
-            if now > self._deadline(job):
-                self.refund(job)
+            if now > job.deadline:
+                self.settle(job)
             time.sleep(self.poll_interval)
 
     def collect(self, job: Job) -> EmbeddingResult:
@@ -272,7 +303,7 @@ class Client:
             BlobUnavailable: no node has it (yet): try again, the hash on chain does not change.
             WrongAnswer: the accepted blob is not an answer, or has another shape than the request asks for.
         """
-        deliverable = self.suite.job_escrow.deliverable(job.id, posted_block=job.posted_block)
+        deliverable = job.deliverable
         if deliverable is None:
             raise WrongAnswer(
                 f"job {job.id} has no answer on chain", remedy="Look at it with: proofmill job show"
@@ -284,16 +315,14 @@ class Client:
                 f"job {job.id}: the accepted blob is not an answer: {error}",
                 remedy="Report this: the committee accepted an answer that cannot be right.",
             ) from error
-        request = EmbeddingRequest.from_bytes(self.fetcher.fetch(job.terms.input_root))
+        request = EmbeddingRequest.from_bytes(self.fetcher.fetch(job.input_root))
         if len(answer.embeddings) != len(request.sequences):
             raise WrongAnswer(
                 f"job {job.id}: {len(request.sequences)} sequences were asked, {len(answer.embeddings)} answered",
                 remedy="Report this: the committee accepted an answer that cannot be right.",
             )
         self._say("fetched", f"answer {to_cid(deliverable)}", job.id)
-        return EmbeddingResult(
-            job, job.terms.input_root, deliverable, answer.embeddings, answer.fraction_bits
-        )
+        return EmbeddingResult(job, job.input_root, deliverable, answer.embeddings, answer.fraction_bits)
 
     def jobs(self, *, everybody: bool = False) -> list[Job]:
         """The jobs that this account has posted, or all jobs, oldest first, as they stand now."""
@@ -306,18 +335,35 @@ class Client:
             if everybody or item.terms.requester == self.account.address
         ]
 
-    def refund(self, job: Job) -> None:
-        """Settle a job whose deadline has passed. Does nothing if someone else has or the chain says not yet."""
-        deliverable = EMPTY_BYTES32
-        if job.state == JobState.SUBMITTED:
-            found = self.suite.job_escrow.deliverable(job.id, posted_block=job.posted_block)
-            deliverable = found or EMPTY_BYTES32
-        call = self.suite.job_escrow.claim_refund(job.id, job.terms, deliverable)
-        # The state is part of the intent: a job may miss its deadline as funded once and as submitted once.
+    def settle(self, job: Job) -> None:
+        """End a job whose deadline has passed: by silence an exact one is paid, any other one refunded.
+
+        Does nothing if someone else has done so or the chain says not yet.
+        """
+        escrow = self.suite.job_escrow
+        is_final = job.state is JobState.SUBMITTED and job.terms.is_exact
+        call = (escrow.finalize if is_final else escrow.claim_refund)(job.id, job.terms, job.answer)
+        # The record is part of the intent: a job may miss a deadline as funded, and once more as submitted or reopened.
+        moment = f"{job.state.name.lower()}/{job.reopened}/{job.commitment.hex()}"
         try:
-            self.sender.send(f"refund/{job.escrow}/{job.id}/{job.state.name.lower()}", call)
+            self.sender.send(f"settle/{job.escrow}/{job.id}/{moment}", call)
         except (CallReverted, TransactionReverted) as error:
-            self._say("refund", f"not refunded yet: {error}", job.id)
+            self._say("settle", f"not settled yet: {error}", job.id)
+
+    def withdraw(self, token: ChecksumAddress | None = None) -> int:
+        """Take what the escrow keeps for this account (change, or a refund that the token refused); how much it was.
+
+        Raises:
+            CallReverted: the token still refuses.
+        """
+        chosen = token or self.suite.mill_token.address
+        credit = self.suite.job_escrow.credit(chosen, self.account.address)
+        if credit == 0:
+            return 0
+        call = self.suite.job_escrow.withdraw(chosen, self.account.address)
+        self.sender.send(f"withdraw/{uuid.uuid4().hex}", call)
+        self._say("withdrawn", f"{format_amount(credit)} that the escrow kept for you")
+        return credit
 
     def cancel(self, job: Job) -> None:
         """Take an unclaimed job back.
@@ -328,8 +374,39 @@ class Client:
         self.sender.send(f"cancel/{job.escrow}/{job.id}", self.suite.job_escrow.cancel(job.id, job.terms))
 
     # ---------------------------------------------------------------- inside
-    def _check_funds(self, terms: Terms) -> None:
-        balance = self.suite.mill_token.balance_of(self.account.address)
+    def _token(self, terms: Terms) -> MillToken:
+        address = terms.payment_token or self.suite.mill_token.address
+        return self._tokens.setdefault(address, MillToken(self.web3, address))
+
+    def _checked_bond(self, terms: Terms, token: ChecksumAddress) -> int:
+        """The bond to ask for, after a look at what the escrow would refuse."""
+        escrow = self.suite.job_escrow
+        bond_rate = escrow.bond_rate(token)
+        if bond_rate == 0:
+            raise InvalidTerms(
+                f"the escrow takes no jobs paid in {token}",
+                remedy="Pay in a token that the escrow accepts, such as MILL.",
+            )
+        if terms.price_floor is not None and terms.price_floor > terms.price:
+            raise InvalidTerms(
+                f"the price would fall, from {format_amount(terms.price_floor)} to {format_amount(terms.price)}",
+                remedy="Choose a floor that is not above the ceiling.",
+            )
+        if terms.is_exact and escrow.arbiter() == EMPTY_ADDRESS:
+            raise InvalidTerms(
+                "the escrow has no arbiter yet, so no job can be decided by the arithmetic alone",
+                remedy="Post the job without --exact: if the committee is silent, the price comes back.",
+            )
+        least = minimum_bond(terms.price, bond_rate)
+        if terms.bond is not None and terms.bond < least:
+            raise InvalidTerms(
+                f"a bond of {format_amount(terms.bond)} is less than the escrow accepts for this price",
+                remedy=f"Ask for at least {format_amount(least)}.",
+            )
+        return least if terms.bond is None else terms.bond
+
+    def _check_funds(self, terms: Terms, token: MillToken) -> None:
+        balance = token.balance_of(self.account.address)
         if balance < terms.price:
             raise InsufficientFunds(
                 f"{self.account.address} holds {format_amount(balance)}, the job costs {format_amount(terms.price)}",
@@ -341,54 +418,67 @@ class Client:
                 remedy="Send some ether to the account.",
             )
 
+    def _take_change(self, job: Job) -> None:
+        """What the job did not cost; the answer is there, so nothing that happens here may hide it."""
+        try:
+            with node_failures():
+                self.withdraw(job.terms.payment_token)
+        except ProofmillError as error:
+            self._say(
+                "change", f"waits in the escrow: {error} Take it later: proofmill job refund {job.id}", job.id
+            )
+
     def _now(self) -> int:
         # A quiet development chain makes no blocks, so its clock may stand still while ours runs.
         return max(int(self.web3.eth.get_block("latest")["timestamp"]), int(time.time()))
 
-    @staticmethod
-    def _deadline(job: Job) -> int:
-        return job.deadline if job.is_claimed else job.terms.claim_deadline
-
     def _announce(self, job: Job) -> None:
+        waiting = "waiting for another worker" if job.reopened else "waiting for a worker"
         words = {
-            JobState.FUNDED: f"claimed by {job.provider}" if job.is_claimed else "waiting for a worker",
+            JobState.FUNDED: f"claimed by {job.provider} for {format_amount(job.price)}"
+            if job.is_claimed
+            else waiting,
             JobState.SUBMITTED: "answer submitted, the committee re-executes it",
             JobState.COMPLETED: "answer accepted, the worker is paid",
             JobState.REJECTED: "answer rejected",
             JobState.EXPIRED: "expired",
         }
-        self._say(job.state.name.lower(), f"job {job.id}: {words[job.state]}", job.id)
+        message = words[job.state]
+        if StageFlag.CONTESTED in job.flags:
+            message = "the arbiter is asked"
+        elif StageFlag.CONDEMNED in job.flags:
+            message = "the committee condemned the answer, the worker may appeal"
+        self._say(job.state.name.lower(), f"job {job.id}: {message}", job.id)
 
     def _failure(self, job: Job) -> JobFailed:
-        price = format_amount(job.terms.price)
+        price = format_amount(job.terms.price_ceiling)
         is_mine = job.terms.requester == self.account.address
-        back = f"{price} are back in {'your account' if is_mine else f'the account of {job.terms.requester}'}"
-        if job.state == JobState.REJECTED and job.is_claimed:
-            return JobFailed(
-                f"job {job.id}: the committee found the answer of {job.provider} wrong; {back}, with a "
-                "compensation out of the worker's stake",
-                remedy="Post the job again; the worker that lied has lost its bond.",
-                job=job,
-            )
-        if job.state == JobState.REJECTED:
-            return JobFailed(
-                f"job {job.id} was cancelled; {back}",
-                remedy="Post it again.",
-                job=job,
-            )
-        if not job.is_claimed:
-            return JobFailed(
-                f"job {job.id}: no worker claimed it in time; {back}",
-                remedy="Check that somebody serves the model (0x"
-                + job.terms.model_id.hex()
-                + "), or offer a higher --price.",
-                job=job,
-            )
-        return JobFailed(
-            f"job {job.id}: {job.provider} claimed it and no verdict came in time; {back}",
-            remedy="Post the job again. If the worker was late, half of its late penalty went to the requester too.",
-            job=job,
-        )
+        account = "your account" if is_mine else f"the account of {job.terms.requester}"
+        back = f"{price} are back in {account}"
+        again = "Post the job again"
+        match job.close_reason:
+            case CloseReason.CANCELLED:
+                message, remedy = f"was cancelled; {back}", "Post it again."
+            case CloseReason.UNCLAIMED:
+                message = f": no worker claimed it in time; {back}"
+                remedy = f"Check that somebody serves the model (0x{job.model_id.hex()}), or offer a higher --price."
+            case CloseReason.LATE:
+                message = f": {job.provider} claimed it and did not answer in time; {back}, with a part of its late penalty"
+                remedy = f"{again}; with --reopen another worker may take over from a late one."
+            case CloseReason.NOT_EVALUATED:
+                message = f": {job.provider} answered and no verdict came in time; {back}"
+                remedy = f"{again}."
+            case CloseReason.VOIDED:
+                message = f": the committee found that it could not be served; what the worker was not paid is in {account}"
+                remedy = "Check that the nodes still have the request, and that it is sound."
+            case _:
+                message = (
+                    f": the committee found the answer of {job.provider} wrong; {back}, with a compensation out of the "
+                    "worker's stake"
+                )
+                remedy = f"{again}; the worker that lied has lost its bond."
+        separator = "" if message.startswith(":") else " "
+        return JobFailed(f"job {job.id}{separator}{message}", remedy=remedy, job=job)
 
     def _say(self, stage: str, message: str, job_id: int | None = None) -> None:
         self.watch(Progress(stage, message, job_id))

@@ -1,4 +1,4 @@
-"""Deploys the contracts, wires them together and hands them to their owner.
+"""Deploys the contracts, wires them together and hands them to their owner; names the committee once its members have joined.
 
 Each step is an intent of the journaled sender, so a run that was interrupted is finished by running it again.
 """
@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from web3 import Web3
 
-from proofmill.chain.contracts import JobEscrow, OracleCommittee, Staking, load_abi
-from proofmill.chain.deployment import CONTRACT_FIELDS, Deployment, code_hashes
+from proofmill.chain.contracts import load_abi
+from proofmill.chain.deployment import Deployment, Suite, code_hashes
 from proofmill.chain.sender import TransactionSender
+from proofmill.chain.terms import RATE_UNIT
 from proofmill.chain.types import EMPTY_ADDRESS, ContractCall, address
 from proofmill.errors import ProofmillError
 
 BUILD_FOLDER: Final = Path(__file__).resolve().parents[1] / ".build"
-BASIS_POINTS: Final = 10_000
 DAY: Final = 86_400
 MILL: Final = 10**18
 MAXIMUM_FAULTS: Final = 10  # 31 members
-CONTRACT_NAMES: Final = dict(
-    zip(CONTRACT_FIELDS, ("MillToken", "Staking", "JobEscrow", "OracleCommittee"), strict=True)
-)
+MAXIMUM_AMOUNT: Final = 2**96 - 1
+CONTRACT_NAMES: Final = {
+    "mill_token": "MillToken",
+    "staking": "Staking",
+    "job_escrow": "JobEscrow",
+    "oracle_committee": "OracleCommittee",
+    "capability_registry": "CapabilityRegistry",
+}
 
 
 class ArtifactMissing(ProofmillError, FileNotFoundError):
@@ -45,28 +51,25 @@ class DeployParameters:
 
     name: str = "proofmill"  # also names the intents: deploying anew on the same chain takes a new name
     supply: int = 1_000_000_000 * MILL
+    clock_is_timestamp: bool = True  # whether votes are counted by unix time or by block number, for ever
     token_holder: str | None = None  # None: the deployer
     admin: str | None = None  # None: the deployer
     thaw_period: int = 7 * DAY
-    minimum_bond_bps: int = BASIS_POINTS
-    late_penalty_bps: int = 1_000
     maximum_report_age: int = 3_600
-    members: Sequence[str] = ()  # empty: no committee yet
-    faults_tolerated: int = 0
+    member_bond: int = 100 * MILL  # of each member of the committee; at most a tenth of its stake
+    bond_rate: int = RATE_UNIT  # MILL of bond for each MILL of a price, times 10**18
 
     def __post_init__(self) -> None:
         _check("name", len(self.name), 1, 100)
-        _check("supply", self.supply, 1, 2**128 - 1)
+        _check("supply", self.supply, 1, MAXIMUM_AMOUNT)
         _check("thaw_period", self.thaw_period, 7 * DAY, 28 * DAY)
-        _check("minimum_bond_bps", self.minimum_bond_bps, 1_000, 10 * BASIS_POINTS)
-        _check("late_penalty_bps", self.late_penalty_bps, 0, 5_000)
         _check("maximum_report_age", self.maximum_report_age, 300, DAY)
-        _check("faults_tolerated", self.faults_tolerated, 0, MAXIMUM_FAULTS)
-        if self.members and len(self.members) != 3 * self.faults_tolerated + 1:
-            raise InvalidParameters(
-                f"{len(self.members)} members do not tolerate {self.faults_tolerated} faults",
-                remedy=f"Name {3 * self.faults_tolerated + 1} members, or choose another number of faults.",
-            )
+        _check("member_bond", self.member_bond, 1, 10_000_000 * MILL)
+        _check("bond_rate", self.bond_rate, 1, MAXIMUM_AMOUNT)
+
+
+class NotOwner(ProofmillError, PermissionError):
+    """The key that runs a step does not own the contract."""
 
 
 class Artifacts:
@@ -106,56 +109,97 @@ def deploy_suite(
 ) -> Deployment:
     """Deploys and wires the suite, or finishes doing so, and returns its manifest.
 
-    The deployer owns the contracts until they are wired. Another admin is then named and has to accept.
+    The deployer owns the contracts until they are wired. Another admin is then named and has to accept. The committee has
+    no members yet: they join, and ``configure_committee`` names them.
     """
     chosen = parameters or DeployParameters()
     code = artifacts or Artifacts()
     deployer = sender.address
     admin = address(chosen.admin or deployer, "admin")
     where, first_block = _deploy_contracts(web3, sender, code, chosen)
-    staking = Staking(web3, where["staking"])
-    escrow = JobEscrow(web3, where["job_escrow"])
-    committee = OracleCommittee(web3, where["oracle_committee"])
+    deployment = Deployment(
+        chain_id=sender.chain_id, deployed_block=first_block, name=chosen.name, code_hashes={}, **where
+    )
+    suite = deployment.connect(web3)
+    escrow, staking, token = suite.job_escrow, suite.staking, suite.mill_token.address
     steps = [
         ("authorise escrow", staking.set_verifier(escrow.address, True)),
-        ("set evaluator", escrow.set_evaluator(committee.address)),
+        ("authorise committee", staking.set_verifier(suite.oracle_committee.address, True)),
+        ("accept earnings", staking.add_earnings_token(token)),
+        ("accept payments", escrow.set_payment_token(token, chosen.bond_rate)),
+        ("set evaluator", escrow.set_evaluator(suite.oracle_committee.address)),
+        ("set capability registry", escrow.set_capability_registry(suite.capability_registry.address)),
     ]
-    if chosen.members:
-        steps.append(("set committee", committee.set_config(chosen.members, chosen.faults_tolerated)))
     if admin != deployer:
-        steps += [
-            (f"hand over {contract.name}", contract.transfer_ownership(admin))
-            for contract in (staking, escrow, committee)
-        ]
+        owned = (staking, escrow, suite.oracle_committee, suite.capability_registry)
+        steps += [(f"hand over {contract.name}", contract.transfer_ownership(admin)) for contract in owned]
     sender.send_many([(f"deploy {chosen.name}: {step}", call) for step, call in steps])
-    return Deployment(
-        chain_id=sender.chain_id,
-        **where,
-        deployed_block=first_block,
-        name=chosen.name,
-        code_hashes=code_hashes(web3, where),
-    )
+    return replace(deployment, code_hashes=code_hashes(web3, where))
+
+
+def configure_committee(
+    suite: Suite, sender: TransactionSender, operators: Sequence[str], faults_tolerated: int
+) -> bool:
+    """Names the members of the committee, each of which has joined; whether anything had to be changed.
+
+    Raises:
+        InvalidParameters: the number of members does not fit the number of faults, or one of them has not joined.
+        NotOwner: the committee belongs to somebody else than the sender.
+    """
+    _check("faults_tolerated", faults_tolerated, 1, MAXIMUM_FAULTS)
+    members = [address(operator, "member") for operator in operators]
+    if len(set(members)) != 3 * faults_tolerated + 1:
+        raise InvalidParameters(
+            f"{len(set(members))} members do not tolerate {faults_tolerated} faults",
+            remedy=f"Name {3 * faults_tolerated + 1} different members, or choose another number of faults.",
+        )
+    committee = suite.oracle_committee
+    places = [committee.member(member) for member in members]
+    absent = [member for member, place in zip(members, places, strict=True) if place.key == EMPTY_ADDRESS]
+    if absent:
+        raise InvalidParameters(
+            f"these members have not joined the committee: {', '.join(absent)}",
+            remedy="Each of them stakes and runs `proofmill committee join`; then run this again.",
+        )
+    wanted = (members, [place.key for place in places], faults_tolerated)
+    if (committee.members(), committee.keys(), committee.faults_tolerated()) == wanted:
+        return False
+    owner = committee.owner()
+    if owner != sender.address:
+        raise NotOwner(
+            f"the committee belongs to {owner}, not to {sender.address}",
+            remedy="Run this with the key of its owner.",
+        )
+    # The count makes each change a step of its own, and one that was interrupted the same step again.
+    call = committee.set_config(members, faults_tolerated)
+    step = f"configure committee {committee.address} {committee.config_count() + 1} {keccak(call.data).hex()}"
+    sender.send(step, call)
+    return True
 
 
 def _deploy_contracts(
     web3: Web3, sender: TransactionSender, artifacts: Artifacts, parameters: DeployParameters
 ) -> tuple[dict[str, ChecksumAddress], int]:
-    """The four addresses and the block of the first; each constructor takes addresses of those before it."""
+    """The addresses and the block of the first; each constructor takes addresses of those before it."""
     deployer = sender.address
     where: dict[str, ChecksumAddress] = {}
     blocks: list[int] = []
     for name, contract_name in CONTRACT_NAMES.items():
         arguments: dict[str, tuple[Any, ...]] = {
-            "mill_token": (address(parameters.token_holder or deployer), parameters.supply),
+            "mill_token": (
+                address(parameters.token_holder or deployer),
+                parameters.supply,
+                parameters.clock_is_timestamp,
+            ),
             "staking": (where.get("mill_token"), deployer, parameters.thaw_period),
-            "job_escrow": (
-                where.get("mill_token"),
+            "job_escrow": (where.get("staking"), deployer),
+            "oracle_committee": (
                 where.get("staking"),
                 deployer,
-                parameters.minimum_bond_bps,
-                parameters.late_penalty_bps,
+                parameters.maximum_report_age,
+                parameters.member_bond,
             ),
-            "oracle_committee": (deployer, parameters.maximum_report_age),
+            "capability_registry": (where.get("oracle_committee"), deployer),
         }
         call = _creation(web3, contract_name, artifacts.creation_code(contract_name), arguments[name])
         receipt = sender.send(f"deploy {parameters.name}: {contract_name}", call)

@@ -2,9 +2,10 @@
 
     ape run deploy --network ethereum:local:foundry
     ape run deploy --network https://node.example --keystore deployer.json --password-file deployer.password \
-        --admin 0x… --member 0x… --member 0x… --member 0x… --member 0x… --faults-tolerated 1
+        --admin 0x… --member-bond 100
 
-A run that was interrupted is finished by the same command: the journal beside the manifest knows what was sent.
+The committee has no members yet: see `ape run configure_committee`. A run that was interrupted is finished by the same
+command: the journal beside the manifest knows what was sent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from eth_account.signers.local import LocalAccount
 
 from proofmill.chain import Journal, TransactionSender, connect, load_keystore
 from proofmill.chain.fees import GWEI, SenderPolicy
-from proofmill.deploy import DeployParameters, deploy_suite
+from proofmill.deploy import MILL, DeployParameters, deploy_suite
 from proofmill.errors import ProofmillError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -36,11 +37,16 @@ DEFAULTS = DeployParameters()
 @click.option("--password-file", type=click.Path(path_type=Path), help="Of the keystore.")
 @click.option("--admin", help="Owner of the contracts; must accept. The deployer if not given.")
 @click.option("--token-holder", help="Receives the whole supply. The deployer if not given.")
-@click.option("--member", "members", multiple=True, help="A committee member; repeat in order.")
-@click.option("--faults-tolerated", default=DEFAULTS.faults_tolerated, show_default=True)
 @click.option("--thaw-period", default=DEFAULTS.thaw_period, show_default=True, help="Seconds.")
-@click.option("--minimum-bond-bps", default=DEFAULTS.minimum_bond_bps, show_default=True)
-@click.option("--late-penalty-bps", default=DEFAULTS.late_penalty_bps, show_default=True)
+@click.option(
+    "--member-bond",
+    default=DEFAULTS.member_bond // MILL,
+    show_default=True,
+    help="Of a committee member, in MILL.",
+)
+@click.option(
+    "--votes-by-block", is_flag=True, help="Count votes by block number instead of by time, for ever."
+)
 @click.option("--maximum-report-age", default=DEFAULTS.maximum_report_age, show_default=True, help="Seconds.")
 @click.option("--confirmations", type=click.IntRange(1), help="Blocks; 1 if local, else 3.")
 @click.option("--fee-ceiling-gwei", default=500, show_default=True)
@@ -51,11 +57,9 @@ def cli(
     password_file: Path | None,
     admin: str | None,
     token_holder: str | None,
-    members: tuple[str, ...],
-    faults_tolerated: int,
     thaw_period: int,
-    minimum_bond_bps: int,
-    late_penalty_bps: int,
+    member_bond: int,
+    votes_by_block: bool,
     maximum_report_age: int,
     confirmations: int | None,
     fee_ceiling_gwei: int,
@@ -69,12 +73,10 @@ def cli(
             name=name,
             admin=admin,
             token_holder=token_holder,
+            clock_is_timestamp=not votes_by_block,
             thaw_period=thaw_period,
-            minimum_bond_bps=minimum_bond_bps,
-            late_penalty_bps=late_penalty_bps,
             maximum_report_age=maximum_report_age,
-            members=members,
-            faults_tolerated=faults_tolerated,
+            member_bond=member_bond * MILL,
         )
         policy = SenderPolicy(
             confirmations=confirmations or (1 if is_local else 3), fee_ceiling=fee_ceiling_gwei * GWEI

@@ -1,13 +1,19 @@
 """Put a worker together from its settings and run it until a signal."""
 
+from eth_typing import ChecksumAddress
 from starlette.applications import Starlette
 
+from proofmill.chain.errors import node_failures
+from proofmill.chain.types import address
+from proofmill.errors import ProofmillError
 from proofmill.health import health_routes
 from proofmill.jobs import Engine
+from proofmill.logs import Logger
 from proofmill.node import Node
 from proofmill.service import run_until_stopped, stop_on_signals
 from proofmill.store import BlobFetcher, blob_routes
 from worker.config import WorkerSettings
+from worker.earnings import EarningsCollector
 from worker.policy import Policy
 from worker.service import Worker
 
@@ -17,8 +23,14 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     with Node.open(settings, role="worker") as node:
         engine.load()
         fetcher = BlobFetcher(node.store, settings.peers)
+        operator = address(settings.operator or node.account.address)
+        mill = node.suite.mill_token.address
+        prices = {mill: settings.minimum_price} | {
+            address(t): least for t, least in settings.token_prices.items()
+        }
+        _check_key(node, operator)
         worker = Worker(
-            account=node.account,
+            operator=operator,
             suite=node.suite,
             board=node.board,
             sender=node.sender,
@@ -26,11 +38,20 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
             store=node.store,
             fetcher=fetcher,
             policy=Policy(
-                minimum_price=settings.minimum_price,
+                minimum_prices=prices,
                 maximum_bond_bps=settings.maximum_bond_bps,
                 minimum_submit_window=settings.minimum_submit_window,
                 minimum_evaluation_window=settings.minimum_evaluation_window,
                 request_bytes_per_second=settings.request_bytes_per_second,
+            ),
+            earnings=EarningsCollector(
+                operator=operator,
+                suite=node.suite,
+                sender=node.sender,
+                minimums={**prices, mill: settings.minimum_collection},
+                after_jobs=settings.collect_after_jobs,
+                after_seconds=settings.collect_after_seconds,
+                log=node.log,
             ),
             health=node.health,
             log=node.log,
@@ -46,4 +67,26 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
             run_until_stopped(
                 worker.step, stopping=worker.stopping, poll_interval=settings.poll_interval, log=node.log
             )
+            _drain(worker, node.log)
         fetcher.close()
+
+
+def _check_key(node: Node, operator: ChecksumAddress) -> None:
+    """Say at the start what would only show at the first claim; the operator may still authorise the key."""
+    key = node.account.address
+    with node_failures():
+        if key != operator and not node.suite.staking.is_hot_key(operator, key):
+            node.log.error(
+                "this key may not work for the operator",
+                operator=operator,
+                remedy=f"The operator runs `proofmill hot-key add {key}`.",
+            )
+
+
+def _drain(worker: Worker, log: Logger) -> None:
+    """Collect what is worth it; whatever stands in the way, the process ends."""
+    try:
+        with node_failures():
+            worker.drain()
+    except ProofmillError as error:
+        log.warning("earnings wait where they are", error=str(error), remedy=error.remedy)

@@ -13,11 +13,17 @@ from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 from web3 import Web3
 
-from proofmill.chain.contracts import JobEscrow, MillToken, OracleCommittee, Staking
+from proofmill.chain.contracts import CapabilityRegistry, JobEscrow, MillToken, OracleCommittee, Staking
 from proofmill.chain.errors import DeploymentInvalid, DeploymentNotFound, InvalidValue, WrongChain
 from proofmill.chain.types import address
 
-CONTRACT_FIELDS: Final = ("mill_token", "staking", "job_escrow", "oracle_committee")
+CONTRACT_FIELDS: Final = (
+    "mill_token",
+    "staking",
+    "job_escrow",
+    "oracle_committee",
+    "capability_registry",
+)
 REMEDY: Final = "Use the manifest that `ape run deploy` wrote for this chain."
 
 
@@ -29,6 +35,7 @@ class Suite:
     staking: Staking
     job_escrow: JobEscrow
     oracle_committee: OracleCommittee
+    capability_registry: CapabilityRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Deployment:
     staking: ChecksumAddress
     job_escrow: ChecksumAddress
     oracle_committee: ChecksumAddress
+    capability_registry: ChecksumAddress
     deployed_block: int
     name: str = "proofmill"
     code_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +114,7 @@ class Deployment:
             staking=Staking(web3, self.staking),
             job_escrow=JobEscrow(web3, self.job_escrow, deployed_block=self.deployed_block),
             oracle_committee=OracleCommittee(web3, self.oracle_committee),
+            capability_registry=CapabilityRegistry(web3, self.capability_registry),
         )
 
 

@@ -150,17 +150,25 @@ def revert_data(error: ContractLogicError | Web3RPCError) -> bytes:
 def revert_reason(error: ContractLogicError | Web3RPCError) -> str:
     """What a contract gave as its reason: the string of ``Error(string)``, a panic code, or the raw bytes."""
     data = revert_data(error)
+    if data:
+        return revert_text(data)
+    message = rpc_message(error).removeprefix("execution reverted").lstrip(": ")
+    return message if message not in ("", "no data") else "no reason given"
+
+
+def revert_text(data: bytes) -> str:
+    """The words in what a contract reverted with, as far as there are any: a log may have cut it."""
     try:
-        if data[:4] == ERROR_STRING_SELECTOR:
-            return str(decode(["string"], data[4:])[0])
+        if data[:4] == ERROR_STRING_SELECTOR and len(data) >= 68:
+            length = int.from_bytes(data[36:68], "big")
+            if len(data) < 68 + length:
+                return data[68:].decode(errors="replace")
+            return data[68 : 68 + length].decode()
         if data[:4] == PANIC_SELECTOR:
             return f"panic 0x{decode(['uint256'], data[4:])[0]:02x}"
     except (DecodingError, UnicodeDecodeError):
-        return f"0x{data.hex()}"
-    if data:
-        return f"0x{data.hex()}"
-    message = rpc_message(error).removeprefix("execution reverted").lstrip(": ")
-    return message if message not in ("", "no data") else "no reason given"
+        pass
+    return f"0x{data.hex()}" if data else "no reason given"
 
 
 def rpc_message(error: Exception) -> str:

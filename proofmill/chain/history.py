@@ -8,10 +8,13 @@ from typing import Any
 
 from eth_typing import ChecksumAddress
 from web3 import Web3
+from web3.types import LogReceipt
 
+from proofmill.chain.client import ContractClient
 from proofmill.chain.deployment import Deployment, Suite
 from proofmill.chain.events import EventDecoder, EventLog, LogReader
 from proofmill.chain.job_escrow import JobEscrow
+from proofmill.chain.types import address
 
 # What each event means to a reader; events that are not listed are shown by their name alone.
 _MEANINGS: Mapping[str, str] = {
@@ -19,19 +22,31 @@ _MEANINGS: Mapping[str, str] = {
     "JobPosted": "terms published",
     "JobFunded": "{amount} escrowed",
     "ProviderSet": "claimed by {provider}",
-    "Committed": "{amount} of the worker's stake committed",
+    "JobClaimed": "price fixed at {price}",
     "JobSubmitted": "answer {deliverable} submitted",
+    "JobReopened": "{provider} was late, the job waits for another worker",
     "ReportTransmitted": "report {sequence} of the committee accepted",
+    "ItemRefused": "verdict {index} of the report refused",
     "JobCompleted": "answer accepted",
+    "JobCondemned": "answer condemned, the worker may appeal",
     "JobRejected": "job rejected",
-    "PaymentReleased": "{amount} paid to the worker",
-    "Released": "{amount} of stake freed",
-    "Slashed": "{amount} of stake slashed, {burned} of it burned",
+    "JobVoided": "the request could not be served",
+    "JobContested": "the arbiter is asked",
+    "ContestDismissed": "the arbiter dismissed the contest",
+    "JobRefuted": "the paid answer was proved wrong",
+    "PaymentReleased": "{amount} earned by the worker",
+    "EarningsCollected": "{amount} of earnings collected",
+    "EarningsDistributed": "{amount} shared out, {cut} of it to the operator",
+    "EarningsPaid": "{amount} of earnings paid out",
+    "Slashed": "{own} of own stake slashed, {delegated} delegated; {reward} to the reporter, {burned} burned",
     "Compensated": "{amount} of the slashed stake to the requester",
-    "Refunded": "{amount} refunded to the requester",
+    "Refunded": "{amount} back to the requester",
+    "PayoutDeferred": "{amount} waits for {account}",
+    "Withdrawn": "{amount} withdrawn",
+    "CallbackFinished": "callback finished",
     "JobExpired": "job expired",
 }
-_AMOUNTS = frozenset({"amount", "burned", "compensation"})
+_AMOUNTS = frozenset({"amount", "burned", "compensation", "price", "cut", "own", "delegated", "reward"})
 TOKEN_UNIT = 10**18
 
 
@@ -81,7 +96,33 @@ def job_history(web3: Web3, deployment: Deployment, job_id: int) -> list[History
     suite = deployment.connect(web3)
     posted = suite.job_escrow.job(job_id).posted_block
     head = int(web3.eth.block_number)
-    hashes = _transactions_of(suite.job_escrow, job_id, posted, head)
+    return _entries(web3, suite, _transactions_of(suite.job_escrow, job_id, posted, head))
+
+
+def earnings_history(
+    web3: Web3, deployment: Deployment, operator: str, from_block: int
+) -> list[HistoryEntry]:
+    """Every transaction since `from_block` that collected or paid out what `operator` has earned, oldest first."""
+    suite = deployment.connect(web3)
+    word = f"0x{address(operator)[2:].lower().rjust(64, '0')}"
+    head = int(web3.eth.block_number)
+    logs = [
+        *_logs(suite.job_escrow, ["EarningsCollected"], word, from_block, head),
+        *_logs(suite.staking, ["EarningsPaid"], word, from_block, head),
+    ]
+    logs.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
+    return _entries(web3, suite, list(dict.fromkeys(bytes(log["transactionHash"]) for log in logs)))
+
+
+def _logs(
+    client: ContractClient, events: Sequence[str], second_topic: str, from_block: int, to_block: int
+) -> list[LogReceipt]:
+    """The logs of some events whose indexed fields are a token and an account."""
+    reader = LogReader(client.web3, [client.address])
+    return reader.read(from_block, to_block, [client.decoder.topics(events), None, second_topic])
+
+
+def _entries(web3: Web3, suite: Suite, hashes: Sequence[bytes]) -> list[HistoryEntry]:
     decoder = EventDecoder([(client.name, client.contract) for client in _clients(suite)])
     return [_entry(web3, suite, decoder, transaction_hash) for transaction_hash in hashes]
 

@@ -1,9 +1,10 @@
 """The open jobs of one escrow, with their live state at a confirmed block.
 
 Events are hints, state is truth: `JobPosted` says that a job exists and what its terms are, the others that it has moved;
-everything that changes is then read from the contract. A job without news is not read again, so that a thousand open jobs cost
-a node no more than one; every job is read again after a reorganisation and once a minute, in case an event was missed. A job
-that a reorganisation removed disappears with its event, and one whose settlement a reorganisation removed is open again.
+the stage and the hash of the record are then read from the contract, and a record counts only if it has that hash. A job
+without news is not read again, so that a thousand open jobs cost a node no more than one; every job is read again after a
+reorganisation and once a minute, in case an event was missed. A job that a reorganisation removed disappears with its event,
+and one whose settlement a reorganisation removed is open again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
@@ -32,14 +33,25 @@ from web3 import Web3
 from proofmill.chain.database import database_failures
 from proofmill.chain.errors import JobNotFound
 from proofmill.chain.job_escrow import JobEscrow
+from proofmill.chain.records import Job
 from proofmill.chain.sync import HASHES_KEPT, EventSync, SyncResult
-from proofmill.chain.typed_data import commitment
-from proofmill.chain.types import Job, JobState
 
 _metadata = MetaData()
 
-# Every change of a job's state has one of these.
-_EVENTS = ("JobPosted", "ProviderSet", "JobSubmitted", "JobCompleted", "JobRejected", "JobExpired")
+# Every change of a job's stage or record has one of these.
+_EVENTS = (
+    "JobPosted",
+    "JobClaimed",
+    "JobReopened",
+    "JobSubmitted",
+    "JobCompleted",
+    "JobCondemned",
+    "JobRejected",
+    "JobContested",
+    "ContestDismissed",
+    "JobVoided",
+    "JobExpired",
+)
 RECONCILE_SECONDS = 60.0
 
 _watched = Table(
@@ -53,26 +65,14 @@ _watched = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class TrackedJob(Job):
-    """A job as the board sees it; `deliverable` is the digest of the submitted answer, None before."""
-
-    deliverable: bytes | None
-
-    @property
-    def submitted_at(self) -> int:
-        """Unix time of the submission; only meaningful in state SUBMITTED."""
-        return self.deadline - self.terms.evaluation_window
-
-
-@dataclass(frozen=True, slots=True)
 class BoardView:
     """All that a refresh found, as of one block. `settled` jobs are named once, when they are first seen settled."""
 
     block_number: int
     block_hash: bytes
     block_time: int
-    open: tuple[TrackedJob, ...]
-    settled: tuple[TrackedJob, ...]
+    open: tuple[Job, ...]
+    settled: tuple[Job, ...]
 
 
 class JobBoard:
@@ -88,13 +88,14 @@ class JobBoard:
         confirmations: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.escrow_address = escrow.address
         self._web3 = web3
         self._escrow = escrow
         self._database = database
         self._ours = _watched.c.escrow == escrow.address
         self._clock = clock
         self._reconciled_at = float("-inf")
-        self._current: dict[int, TrackedJob] = {}  # open jobs as last read; without news they are still so
+        self._current: dict[int, Job] = {}  # open jobs as last read; without news they are still so
         with database_failures("the job board"):
             _metadata.create_all(database)
         self._sync = EventSync(
@@ -112,8 +113,8 @@ class JobBoard:
         touched = self._take_events()
         block = self._web3.eth.get_block(max(0, self._sync.next_block - 1))
         number, block_hash = int(block["number"]), bytes(block["hash"])
-        settled: list[TrackedJob] = []
-        current: dict[int, TrackedJob] = {}
+        settled: list[Job] = []
+        current: dict[int, Job] = {}
         for job_id, posted_block, settled_block in self._watched():
             known = self._current.get(job_id)
             if (
@@ -129,7 +130,7 @@ class JobBoard:
             if settled_block is not None and self._escrow.state(job_id, block=block_hash).is_final:
                 continue
             try:
-                job = self._track(self._escrow.job(job_id, block=block_hash, posted_block=posted_block))
+                job = self._escrow.job(job_id, block=block_hash, posted_block=posted_block)
             except JobNotFound:
                 # Reorganised away, or the node is behind: the next poll knows, and only it may end the watch.
                 continue
@@ -140,12 +141,8 @@ class JobBoard:
                 current[job_id] = job
                 if settled_block is not None:
                     self._note_settlement(job_id, None)
-        self._current = {
-            job_id: job
-            for job_id, job in current.items()
-            if job.state != JobState.SUBMITTED
-            or job.deliverable is not None  # its answer is still to be found
-        }
+        # The record of a job that is not known is still to be found.
+        self._current = {job_id: job for job_id, job in current.items() if job.is_known}
         return BoardView(number, block_hash, int(block["timestamp"]), tuple(current.values()), tuple(settled))
 
     def _take_events(self) -> set[int] | None:
@@ -183,24 +180,6 @@ class JobBoard:
             ]
             if rows:
                 connection.execute(insert(_watched), rows)
-
-    def _track(self, job: Job) -> TrackedJob:
-        return TrackedJob(
-            **{field.name: getattr(job, field.name) for field in fields(Job)},
-            deliverable=self._deliverable(job) if job.state == JobState.SUBMITTED else None,
-        )
-
-    def _deliverable(self, job: Job) -> bytes | None:
-        """The submitted answer, None while the node's logs and its state tell of different ones."""
-        known = self._current.get(job.id)
-        if known is not None and known.commitment == job.commitment and known.deliverable is not None:
-            return known.deliverable
-        found = self._escrow.deliverable(job.id, posted_block=job.posted_block)
-        # Logs are read at another moment than the state. An answer that does not open the commitment belongs to another
-        # branch of the chain, and to judge it would be to judge the wrong one.
-        if found is None or commitment(job.terms, found) != job.commitment:
-            return None
-        return found
 
     def _watched(self) -> list[tuple[int, int, int | None]]:
         """(id, block it was posted in, block it was first seen settled in) of every job, by id."""

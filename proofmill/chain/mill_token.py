@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount
@@ -12,10 +12,14 @@ from eth_utils.crypto import keccak
 
 from proofmill.chain.client import ContractClient, Eip712Domain
 from proofmill.chain.typed_data import domain_separator, typed_digest
-from proofmill.chain.types import BlockReference, ContractCall, address
+from proofmill.chain.types import BlockReference, ContractCall, address, bytes32
 
 TOKEN_NAME: Final = "Proofmill"
 TOKEN_VERSION: Final = "1"
+RECEIVE_TYPE: Final = (
+    "ReceiveWithAuthorization(address from,address to,uint256 value,"
+    "uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+)
 PERMIT_TYPE: Final = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 
 
@@ -32,8 +36,30 @@ class Permit:
     s: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A signed ERC-3009 transfer that only its receiver can hand in."""
+
+    owner: ChecksumAddress
+    receiver: ChecksumAddress
+    amount: int
+    valid_after: int
+    valid_before: int
+    nonce: bytes
+    v: int
+    r: bytes
+    s: bytes
+
+
+class Checkpoint(NamedTuple):
+    """From a timepoint on an account has this many votes."""
+
+    timepoint: int
+    votes: int
+
+
 class MillToken(ContractClient):
-    """ERC-20 with permits and burning."""
+    """ERC-20 with permits, signed transfers, votes and burning. Its ERC-20 part fits any payment token."""
 
     name: ClassVar[str] = "MillToken"
 
@@ -70,6 +96,66 @@ class MillToken(ContractClient):
         """Destroys tokens of the owner by an allowance to the caller."""
         return self._build("burn_from", address(owner), amount)
 
+    def transfer_with_authorization(
+        self,
+        owner: str,
+        to: str,
+        amount: int,
+        valid_after: int,
+        valid_before: int,
+        nonce: bytes,
+        v: int,
+        r: bytes,
+        s: bytes,
+    ) -> ContractCall:
+        """Moves tokens as their holder signed; anyone may call."""
+        return self._build(
+            "transferWithAuthorization",
+            *(address(owner), address(to), amount, valid_after, valid_before, nonce, v, r, s),
+        )
+
+    def receive_with_authorization(
+        self,
+        owner: str,
+        to: str,
+        amount: int,
+        valid_after: int,
+        valid_before: int,
+        nonce: bytes,
+        v: int,
+        r: bytes,
+        s: bytes,
+    ) -> ContractCall:
+        """Takes tokens that their holder signed over to the caller."""
+        return self._build(
+            "receiveWithAuthorization",
+            *(address(owner), address(to), amount, valid_after, valid_before, nonce, v, r, s),
+        )
+
+    def cancel_authorization(self, authorizer: str, nonce: bytes, v: int, r: bytes, s: bytes) -> ContractCall:
+        """Makes an authorization worthless before anyone uses it."""
+        return self._build("cancelAuthorization", address(authorizer), nonce, v, r, s)
+
+    def delegate(self, delegatee: str) -> ContractCall:
+        """Lets a delegate vote with all that the caller has and will have."""
+        return self._build("delegate", address(delegatee))
+
+    def delegate_by_sig(
+        self, delegatee: str, nonce: int, expiry: int, v: int, r: bytes, s: bytes
+    ) -> ContractCall:
+        """Delegates the signer's votes."""
+        return self._build("delegateBySig", address(delegatee), nonce, expiry, v, r, s)
+
+    def sign_authorization(
+        self, account: LocalAccount, receiver: str, amount: int, valid_before: int, nonce: bytes
+    ) -> Authorization:
+        """Signs a transfer for ``receiver`` to take; ``nonce`` is any word that the account has not used."""
+        values = (account.address, address(receiver), amount, 0, valid_before, bytes32(nonce, "nonce"))
+        types = ["bytes32", "address", "address", "uint256", "uint256", "uint256", "bytes32"]
+        struct_hash = keccak(encode(types, (keccak(text=RECEIVE_TYPE), *values)))
+        v, r, s = self._sign(account, struct_hash)
+        return Authorization(*values, v, r, s)
+
     def sign_permit(
         self, account: LocalAccount, spender: str, amount: int, deadline: int, *, nonce: int | None = None
     ) -> Permit:
@@ -81,17 +167,13 @@ class MillToken(ContractClient):
                 (keccak(text=PERMIT_TYPE), account.address, address(spender), amount, used_nonce, deadline),
             )
         )
+        v, r, s = self._sign(account, struct_hash)
+        return Permit(account.address, address(spender), amount, deadline, v, r, s)
+
+    def _sign(self, account: LocalAccount, struct_hash: bytes) -> tuple[int, bytes, bytes]:
         domain = domain_separator(TOKEN_NAME, TOKEN_VERSION, self.web3.eth.chain_id, self.address)
         signed = account.unsafe_sign_hash(Hash32(typed_digest(domain, struct_hash)))
-        return Permit(
-            owner=account.address,
-            spender=address(spender),
-            amount=amount,
-            deadline=deadline,
-            v=signed.v,
-            r=signed.r.to_bytes(32, "big"),
-            s=signed.s.to_bytes(32, "big"),
-        )
+        return signed.v, signed.r.to_bytes(32, "big"), signed.s.to_bytes(32, "big")
 
     # ------------------------------------------------------------------ views
     def token_name(self, *, block: BlockReference = "latest") -> str:
@@ -117,6 +199,42 @@ class MillToken(ContractClient):
     def allowance(self, owner: str, spender: str, *, block: BlockReference = "latest") -> int:
         """What the spender may still take from the owner."""
         return int(self._read("allowance", address(owner), address(spender), block=block))
+
+    def authorization_state(self, authorizer: str, nonce: bytes, *, block: BlockReference = "latest") -> bool:
+        """Whether an authorization was used or cancelled."""
+        return bool(self._read("authorizationState", address(authorizer), nonce, block=block))
+
+    def delegates(self, account: str, *, block: BlockReference = "latest") -> ChecksumAddress:
+        """Who votes with an account's tokens; nobody until it delegates, be it to itself."""
+        return address(self._read("delegates", address(account), block=block))
+
+    def get_votes(self, account: str, *, block: BlockReference = "latest") -> int:
+        """Votes of an account now."""
+        return int(self._read("getVotes", address(account), block=block))
+
+    def get_past_votes(self, account: str, timepoint: int, *, block: BlockReference = "latest") -> int:
+        """Votes of an account at a past timepoint of the token's clock."""
+        return int(self._read("getPastVotes", address(account), timepoint, block=block))
+
+    def get_past_total_supply(self, timepoint: int, *, block: BlockReference = "latest") -> int:
+        """The supply at a past timepoint."""
+        return int(self._read("getPastTotalSupply", timepoint, block=block))
+
+    def clock(self, *, block: BlockReference = "latest") -> int:
+        """The current timepoint."""
+        return int(self._read("clock", block=block))
+
+    def clock_mode(self, *, block: BlockReference = "latest") -> str:
+        """What timepoints are, in the words of ERC-6372."""
+        return str(self._read("CLOCK_MODE", block=block))
+
+    def num_checkpoints(self, account: str, *, block: BlockReference = "latest") -> int:
+        """How often an account's votes have changed."""
+        return int(self._read("numCheckpoints", address(account), block=block))
+
+    def checkpoints(self, account: str, index: int, *, block: BlockReference = "latest") -> Checkpoint:
+        """One change of an account's votes."""
+        return Checkpoint(*map(int, self._read("checkpoints", address(account), index, block=block)))
 
     def nonces(self, owner: str, *, block: BlockReference = "latest") -> int:
         """The nonce of the owner's next permit."""

@@ -47,10 +47,11 @@ def simulate(web3: Web3, sender: ChecksumAddress, call: ContractCall, value: int
 def simulation_failure(error: Any, sender: ChecksumAddress, call: ContractCall) -> Exception:
     """What a node's refusal of a simulation means."""
     message = rpc_message(error)
-    if any(known in message.lower() for known in FUNDS_MESSAGES):
-        return insufficient_funds(sender, message)
+    # First: a contract too may speak of an insufficient balance, and means its own tokens.
     if isinstance(error, ContractLogicError) or is_revert(error):
         return CallReverted(call.description, revert_reason(error), revert_data(error))
+    if any(known in message.lower() for known in FUNDS_MESSAGES):
+        return insufficient_funds(sender, message)
     return NodeRefused(
         f"the node refuses to simulate {call.description}: {message}",
         remedy="Check the call and the node's limits.",

@@ -1,7 +1,8 @@
-"""The values that cross the seam between Python and the contracts, and their ABI form.
+"""What all values have in common that cross the seam between Python and the contracts, and their ABI form.
 
-Field order is that of the structs in ``contracts/interfaces``; a test compares it with the compiled ABIs. Values
-are checked when they are made, so that a wrong width fails here and not in an encoder far from its cause.
+The values themselves are in ``terms``, ``records`` and ``reports``. Field order is that of the structs in
+``contracts/interfaces``; a test compares it with the compiled ABIs. Values are checked when they are made, so that a wrong
+width fails here and not in an encoder far from its cause.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ EMPTY_BYTES32: Final = bytes(32)
 MAXIMUM_UINT8: Final = 2**8 - 1
 MAXIMUM_UINT64: Final = 2**64 - 1
 MAXIMUM_UINT256: Final = 2**256 - 1
-MAXIMUM_VERDICTS: Final = 32  # of one report, as in IOracleCommittee
 
 BlockReference: TypeAlias = int | bytes | str
 """A block number, a block hash, or a tag such as ``latest``."""
@@ -40,15 +40,8 @@ class JobState(IntEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the job has been settled; no call changes it any more."""
+        """Whether the money has moved. Only a conviction changes such a job: a completed one is then rejected."""
         return self >= JobState.COMPLETED
-
-
-class Outcome(IntEnum):
-    """What a verdict may say: the states that it leads to."""
-
-    COMPLETE = 3
-    REJECT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +85,7 @@ def unsigned(value: object, maximum: int, name: str = "value") -> int:
     raise InvalidValue(f"{name} is out of range: {value!r}", remedy=f"Give an integer from 0 to {maximum}.")
 
 
-class _AbiStruct:
+class AbiStruct:
     """Conversion of a flat dataclass to and from the tuple that web3 and eth-abi use."""
 
     __slots__ = ()
@@ -114,186 +107,11 @@ class _AbiStruct:
             )
         return cls(*values)
 
-    def _normalise(self, *, addresses: str = "", words: str = "", numbers: str = "") -> None:
+    def normalise(self, *, addresses: str = "", words: str = "", numbers: str = "") -> None:
+        """Checks the named fields; addresses become checksummed, byte strings plain."""
         for name in addresses.split():
             object.__setattr__(self, name, address(getattr(self, name), name))
         for name in words.split():
             object.__setattr__(self, name, bytes32(getattr(self, name), name))
         for name in numbers.split():
             unsigned(getattr(self, name), MAXIMUM_UINT256, name)
-
-
-@dataclass(frozen=True, slots=True)
-class JobOffer(_AbiStruct):
-    """What a requester offers. Times are seconds, amounts the tokens' smallest units."""
-
-    provider: ChecksumAddress
-    model_id: bytes
-    input_root: bytes
-    price: int
-    bond: int
-    claim_deadline: int
-    submit_window: int
-    evaluation_window: int
-
-    def __post_init__(self) -> None:
-        self._normalise(
-            addresses="provider",
-            words="model_id input_root",
-            numbers="price bond claim_deadline submit_window evaluation_window",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class JobTerms(_AbiStruct):
-    """The whole terms of a job, as ``JobPosted`` carries them and every later call brings them back."""
-
-    requester: ChecksumAddress
-    provider: ChecksumAddress
-    evaluator: ChecksumAddress
-    model_id: bytes
-    input_root: bytes
-    price: int
-    bond: int
-    late_penalty: int
-    claim_deadline: int
-    submit_window: int
-    evaluation_window: int
-
-    def __post_init__(self) -> None:
-        self._normalise(
-            addresses="requester provider evaluator",
-            words="model_id input_root",
-            numbers="price bond late_penalty claim_deadline submit_window evaluation_window",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PostedJob:
-    """A job as its event announced it: what never changes."""
-
-    id: int
-    escrow: ChecksumAddress
-    terms: JobTerms
-    posted_block: int
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job at one block: terms and live state. ``provider`` is who claimed it, else the empty address."""
-
-    id: int
-    escrow: ChecksumAddress
-    terms: JobTerms
-    state: JobState
-    provider: ChecksumAddress
-    deadline: int
-    commitment: bytes
-    posted_block: int
-
-    @property
-    def is_claimed(self) -> bool:
-        """Whether some operator has claimed the job."""
-        return self.provider != EMPTY_ADDRESS
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict(_AbiStruct):
-    """What the committee says of one submitted job."""
-
-    escrow: ChecksumAddress
-    job_id: int
-    commitment: bytes
-    outcome: Outcome
-    reason: bytes
-
-    def __post_init__(self) -> None:
-        self._normalise(addresses="escrow", words="commitment reason", numbers="job_id")
-        try:
-            object.__setattr__(self, "outcome", Outcome(self.outcome))
-        except ValueError:
-            raise InvalidValue(
-                f"outcome is neither complete nor reject: {self.outcome!r}",
-                remedy="Give 3 (complete) or 4 (reject).",
-            ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a committee signs: verdicts bound to a configuration and a sequence number."""
-
-    config_digest: bytes
-    sequence: int
-    observed_at: int
-    evidence_hash: bytes
-    verdicts: tuple[Verdict, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "config_digest", bytes32(self.config_digest, "config_digest"))
-        object.__setattr__(self, "evidence_hash", bytes32(self.evidence_hash, "evidence_hash"))
-        object.__setattr__(self, "verdicts", tuple(self.verdicts))
-        unsigned(self.sequence, MAXIMUM_UINT64, "sequence")
-        unsigned(self.observed_at, MAXIMUM_UINT256, "observed_at")
-        if len(self.verdicts) > MAXIMUM_VERDICTS:
-            raise InvalidValue(
-                f"a report of {len(self.verdicts)} verdicts",
-                remedy=f"Report at most {MAXIMUM_VERDICTS} at a time.",
-            )
-
-    @property
-    def rejects(self) -> bool:
-        """Whether any verdict takes money, so that 2f + 1 members must sign."""
-        return any(verdict.outcome is Outcome.REJECT for verdict in self.verdicts)
-
-    def to_abi(self) -> tuple[Any, ...]:
-        """The values in the order of the struct on chain."""
-        verdicts = [verdict.to_abi() for verdict in self.verdicts]
-        return (self.config_digest, self.sequence, self.observed_at, self.evidence_hash, verdicts)
-
-    @classmethod
-    def from_abi(cls, values: Sequence[Any]) -> Report:
-        """From the tuple that web3 decodes."""
-        config_digest, sequence, observed_at, evidence_hash, verdicts = values
-        opened = tuple(Verdict.from_abi(verdict) for verdict in verdicts)
-        return cls(config_digest, sequence, observed_at, evidence_hash, opened)
-
-
-@dataclass(frozen=True, slots=True)
-class JobOpening:
-    """What opens a verdict's commitment, so that the escrow can be called."""
-
-    terms: JobTerms
-    deliverable: bytes
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "deliverable", bytes32(self.deliverable, "deliverable"))
-
-    def to_abi(self) -> tuple[Any, ...]:
-        """The values in the order of the struct on chain."""
-        return (self.terms.to_abi(), self.deliverable)
-
-    @classmethod
-    def from_abi(cls, values: Sequence[Any]) -> JobOpening:
-        """From the tuple that web3 decodes."""
-        terms, deliverable = values
-        return cls(JobTerms.from_abi(terms), deliverable)
-
-
-@dataclass(frozen=True, slots=True)
-class CompactSignature(_AbiStruct):
-    """EIP-2098: ``vs`` holds the parity of y in its top bit and the low s below it."""
-
-    r: bytes
-    vs: bytes
-
-    def __post_init__(self) -> None:
-        self._normalise(words="r vs")
-
-    def to_bytes(self) -> bytes:
-        """The 64 bytes ``r ‖ vs``."""
-        return self.r + self.vs
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> CompactSignature:
-        """From the 64 bytes ``r ‖ vs``."""
-        return cls(data[:32], data[32:])

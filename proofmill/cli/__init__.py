@@ -13,12 +13,16 @@ import click
 from proofmill import __version__
 
 _COMMANDS = {
+    "committee": ("proofmill.cli.committee", "committee"),
     "demo": ("proofmill.cli.demo", "demo"),
     "devnet": ("proofmill.cli.devnet", "devnet"),
+    "earnings": ("proofmill.cli.earnings", "earnings"),
     "embed": ("proofmill.cli.embed", "embed"),
+    "hot-key": ("proofmill.cli.stake", "hot_key"),
     "job": ("proofmill.cli.job", "job"),
     "keystore": ("proofmill.cli.keystore", "keystore"),
     "model": ("proofmill.cli.model", "model"),
+    "stake": ("proofmill.cli.stake", "stake"),
 }
 
 

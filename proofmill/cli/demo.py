@@ -17,7 +17,7 @@ from proofmill.cli.documents import read_sentences
 from proofmill.cli.embed import save_embeddings
 from proofmill.cli.job import history_as_json, history_table
 from proofmill.client import Client
-from proofmill.devnet.acts import LYING_WORKER, Act, Pair, honest_act, lying_act, nearest_pairs
+from proofmill.devnet.acts import LYING_WORKER, Act, Pair, gas_in_all, honest_act, lying_act, nearest_pairs
 from proofmill.devnet.network import Devnet, NetworkPlan, WorkerSpec
 from proofmill.failures import report_failures
 
@@ -106,6 +106,10 @@ def _print_report(
 
 def _print_act(console: Console, act: Act) -> None:
     console.print(history_table(act.history))
+    if act.collections:
+        console.print("Then the worker collected what it had earned, with this and any other job:")
+        console.print(history_table(act.collections))
+        console.print(f"The whole life of the job took {gas_in_all(act):,} gas.")
     console.print(_balance_table(act))
     for problem in act.problems:
         console.print(f"[red]does not add up:[/] {problem}")
@@ -148,6 +152,8 @@ def _act_as_json(act: Act) -> dict[str, Any]:
         "state": act.job.state.name.lower(),
         "worker": act.job.provider,
         "history": history_as_json(act.history),
+        "collections": history_as_json(act.collections),
+        "gas": gas_in_all(act),
         "before": {name: str(amount) for name, amount in act.before.rows().items()},
         "after": {name: str(amount) for name, amount in act.after.rows().items()},
         "problems": act.problems,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from proofmill.cli.console import StepPrinter, json_option, print_json, progress
 from proofmill.cli.documents import read_sentences
 from proofmill.cli.settings_option import settings_option
 from proofmill.cli.values import AddressType, AmountType, ModelIdType
-from proofmill.client import MILL, Client, ClientSettings, EmbeddingResult, Terms
+from proofmill.client import Client, ClientSettings, EmbeddingResult, Terms
 from proofmill.errors import ProofmillError
 from proofmill.failures import report_failures
 from proofmill.store import to_cid
@@ -31,15 +32,18 @@ class UnwritableOutput(ProofmillError):
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Where to write the embeddings (.npz)."
 )
+@click.option("--price", type=AmountType(), help="What you pay, in MILL.  [default: 10]")
+@click.option("--price-floor", type=AmountType(), help="What you pay a worker that claims at once, in MILL.")
 @click.option(
-    "--price", type=AmountType(), default=10 * MILL, show_default="10", help="What you pay, in MILL."
+    "--price-ceiling", type=AmountType(), help="What you pay at most, in MILL; the rest comes back."
+)
+@click.option(
+    "--ramp", type=click.IntRange(1), help="Seconds from floor to ceiling.  [default: the claim window]"
 )
 @click.option(
     "--bond",
     type=AmountType(),
-    default=25 * MILL,
-    show_default="25",
-    help="What the worker puts at risk, in MILL.",
+    help="What the worker puts at risk, in MILL.  [default: the least that the escrow accepts]",
 )
 @click.option(
     "--worker",
@@ -62,33 +66,50 @@ class UnwritableOutput(ProofmillError):
     show_default=True,
     help="Seconds for the worker to answer.",
 )
+@click.option(
+    "--tier", type=click.IntRange(0, 255), default=0, show_default=True, help="Least tier of the worker."
+)
+@click.option("--reopen", is_flag=True, help="Let another worker take over from one that is late.")
+@click.option(
+    "--exact", is_flag=True, help="Let the arithmetic decide, if the escrow has an arbiter: silence pays."
+)
 @json_option
 @report_failures
 @settings_option
 def embed(
     file: Path,
     out: Path,
-    price: int,
-    bond: int,
+    price: int | None,
+    price_floor: int | None,
+    price_ceiling: int | None,
+    ramp: int | None,
+    bond: int | None,
     worker: ChecksumAddress,
     model: bytes | None,
     claim_window: int,
     submit_window: int,
+    tier: int,
+    reopen: bool,
+    exact: bool,
     as_json: bool,
     settings: ClientSettings,
 ) -> None:
     """Embed the sentences of FILE and write them to an .npz with the sentences beside the vectors."""
+    offered = _price(price, price_floor, price_ceiling, ramp, claim_window)
     sentences = read_sentences(file)
     check_writable(out)
     console = progress_console()
     console.print(f"{len(sentences)} sentences in {file}")
     with Client.open(settings, watch=StepPrinter(console)) as client:
-        terms = Terms(
-            price=price,
+        terms = replace(
+            offered,
             bond=bond,
             claim_window=claim_window,
             submit_window=submit_window,
             provider=worker,
+            tier=tier,
+            reopens=reopen,
+            is_exact=exact,
         )
         result = client.embed(sentences, model_id=model, terms=terms)
     save_embeddings(out, result, sentences)
@@ -97,7 +118,7 @@ def embed(
         "sentences": len(sentences),
         "dimensions": int(result.quantized.shape[1]),
         "worker": result.job.provider,
-        "price": str(result.job.terms.price),
+        "price": str(result.job.price),
         "answer": to_cid(result.answer_id),
         "out": str(out),
     }
@@ -105,9 +126,26 @@ def embed(
         print_json(summary)
     else:
         result_console().print(
-            f"{len(sentences)} embeddings written to {out}; job {result.job.id}, paid {format_amount(price)} to "
+            f"{len(sentences)} embeddings written to {out}; job {result.job.id}, paid {format_amount(result.job.price)} to "
             f"{result.job.provider}"
         )
+
+
+def _price(
+    price: int | None, floor: int | None, ceiling: int | None, ramp: int | None, claim_window: int
+) -> Terms:
+    """The part of the terms that says what is paid: either a fixed price, or one that rises."""
+    if floor is None and ceiling is None and ramp is None:
+        return Terms() if price is None else Terms(price=price)
+    if price is not None:
+        raise click.UsageError(
+            "--price is fixed; --price-floor, --price-ceiling and --ramp are for one that rises"
+        )
+    if floor is None or ceiling is None:
+        raise click.UsageError("a price that rises needs --price-floor and --price-ceiling")
+    if floor > ceiling:
+        raise click.BadParameter("is above --price-ceiling", param_hint="--price-floor")
+    return Terms(price=ceiling, price_floor=floor, ramp=ramp or claim_window)
 
 
 def check_writable(out: Path) -> None:

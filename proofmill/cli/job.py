@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from proofmill.chain import Job, JobState
+from proofmill.chain import Job, JobState, StageFlag
 from proofmill.chain.history import HistoryEntry, format_amount, job_history
 from proofmill.cli.console import StepPrinter, json_option, print_json, progress_console, result_console
 from proofmill.cli.embed import check_writable, save_embeddings
@@ -42,7 +42,7 @@ def list_jobs(everybody: bool, as_json: bool, settings: ClientSettings) -> None:
         table.add_column(heading)
     for current in jobs:
         worker = current.provider if current.is_claimed else ""
-        table.add_row(str(current.id), current.state.name.lower(), format_amount(current.terms.price), worker)
+        table.add_row(str(current.id), current.state.name.lower(), format_amount(current.price), worker)
     result_console().print(table if jobs else "no jobs yet")
 
 
@@ -55,13 +55,12 @@ def show(job_id: int, as_json: bool, settings: ClientSettings) -> None:
     """Show job JOB_ID: its terms, its state, and every transaction that touched it."""
     with Client.open(settings) as client:
         current = client.suite.job_escrow.job(job_id)
-        deliverable = client.suite.job_escrow.deliverable(job_id, posted_block=current.posted_block)
         entries = job_history(client.web3, client.deployment, job_id)
     if as_json:
-        print_json(job_as_json(current, deliverable, entries))
+        print_json(job_as_json(current, entries))
         return
     console = result_console()
-    for name, value in describe_job(current, deliverable):
+    for name, value in describe_job(current):
         console.print(f"[bold]{name:<12}[/] {value}", soft_wrap=True)
     console.print(history_table(entries))
 
@@ -100,7 +99,9 @@ def cancel(job_id: int, as_json: bool, settings: ClientSettings) -> None:
     if as_json:
         print_json(summary_as_json(after))
     else:
-        result_console().print(f"job {job_id} is cancelled, {format_amount(current.terms.price)} are back")
+        result_console().print(
+            f"job {job_id} is cancelled, {format_amount(current.terms.price_ceiling)} are back"
+        )
 
 
 @job.command()
@@ -109,35 +110,79 @@ def cancel(job_id: int, as_json: bool, settings: ClientSettings) -> None:
 @report_failures
 @settings_option
 def refund(job_id: int, as_json: bool, settings: ClientSettings) -> None:
-    """Settle JOB_ID if a deadline has passed; the price returns to its requester, whoever runs this."""
+    """Settle JOB_ID if a deadline has passed, and take what the escrow keeps for you.
+
+    The price returns to its requester, whoever runs this. Change of a price below its ceiling, and a refund that the token
+    refused, wait in the escrow until somebody asks.
+    """
     with Client.open(settings, watch=StepPrinter(progress_console())) as client:
-        client.refund(client.suite.job_escrow.job(job_id))
+        before = client.suite.job_escrow.job(job_id)
+        if not before.state.is_final:
+            client.settle(before)
+        withdrawn = client.withdraw(before.terms.payment_token)
+        after = client.suite.job_escrow.job(job_id)
+    if as_json:
+        print_json({**summary_as_json(after), "withdrawn": str(withdrawn)})
+    else:
+        result_console().print(
+            f"job {job_id} is {describe_stage(after)}; {format_amount(withdrawn)} withdrawn"
+        )
+
+
+@job.command()
+@click.argument("job_id", type=click.IntRange(1))
+@json_option
+@report_failures
+@settings_option
+def finalize(job_id: int, as_json: bool, settings: ClientSettings) -> None:
+    """End JOB_ID by the silence of everybody else, once its deadline has passed: an exact job is then paid."""
+    with Client.open(settings, watch=StepPrinter(progress_console())) as client:
+        client.settle(client.suite.job_escrow.job(job_id))
         after = client.suite.job_escrow.job(job_id)
     if as_json:
         print_json(summary_as_json(after))
     else:
-        result_console().print(f"job {job_id} is {after.state.name.lower()}")
+        result_console().print(f"job {job_id} is {describe_stage(after)}")
 
 
-def describe_job(current: Job, deliverable: bytes | None) -> list[tuple[str, str]]:
+def describe_stage(current: Job) -> str:
+    """The state, and why it ended or how far within the state it is."""
+    name = current.state.name.lower()
+    if current.state.is_final:
+        return f"{name} ({current.close_reason.name.lower().replace('_', ' ')})"
+    if current.flags:
+        return f"{name} ({', '.join(flag.name.lower() for flag in StageFlag if flag in current.flags and flag.name)})"
+    return name
+
+
+def describe_job(current: Job) -> list[tuple[str, str]]:
     """The facts of a job, in the order in which one asks for them."""
     terms = current.terms
     facts = [
         ("job", f"{current.id} of escrow {current.escrow}"),
-        ("state", current.state.name.lower()),
+        ("state", describe_stage(current)),
         ("requester", terms.requester),
         ("worker", current.provider if current.is_claimed else "none yet"),
-        ("model", "0x" + terms.model_id.hex()),
-        ("request", to_cid(terms.input_root)),
-        ("answer", to_cid(deliverable) if deliverable else "none yet"),
-        ("price", format_amount(terms.price)),
+        ("model", "0x" + current.model_id.hex()),
+        ("request", to_cid(current.input_root)),
+        ("answer", to_cid(current.deliverable) if current.deliverable else "none yet"),
+        ("price", describe_price(current)),
         ("bond", format_amount(terms.bond)),
     ]
     if not current.state.is_final:
-        deadline = current.deadline if current.is_claimed else terms.claim_deadline
+        deadline = current.deadline
         verb = {JobState.SUBMITTED: "verdict"}.get(current.state, "answer" if current.is_claimed else "claim")
         facts.append((f"{verb} until", datetime.fromtimestamp(deadline, UTC).isoformat(sep=" ")))
     return facts
+
+
+def describe_price(current: Job) -> str:
+    """What is paid, or between what it will be."""
+    terms = current.terms
+    if current.is_claimed or terms.price_floor == terms.price_ceiling:
+        return format_amount(current.price)
+    floor, ceiling = format_amount(terms.price_floor), format_amount(terms.price_ceiling)
+    return f"{floor} to {ceiling}, rising for {terms.schedule.ramp} s"
 
 
 def history_table(entries: list[HistoryEntry]) -> Table:
@@ -152,6 +197,8 @@ def history_table(entries: list[HistoryEntry]) -> Table:
         table.add_row(
             str(entry.block_number), f"{entry.contract}.{entry.function}", f"{entry.gas_used:,}", what
         )
+    if entries:
+        table.add_row("", "[bold]together[/]", f"[bold]{sum(entry.gas_used for entry in entries):,}[/]", "")
     return table
 
 
@@ -162,22 +209,28 @@ def summary_as_json(current: Job) -> dict[str, Any]:
         "state": current.state.name.lower(),
         "requester": current.terms.requester,
         "worker": current.provider if current.is_claimed else None,
-        "price": str(current.terms.price),
+        "close_reason": current.close_reason.name.lower() if current.state.is_final else None,
+        "price": str(current.price),
     }
 
 
-def job_as_json(current: Job, deliverable: bytes | None, entries: list[HistoryEntry]) -> dict[str, Any]:
+def job_as_json(current: Job, entries: list[HistoryEntry]) -> dict[str, Any]:
     """Everything `show` knows; amounts are strings of smallest units, times unix seconds."""
     terms = current.terms
     return {
         **summary_as_json(current),
         "escrow": current.escrow,
         "evaluator": terms.evaluator,
-        "model_id": "0x" + terms.model_id.hex(),
-        "request": to_cid(terms.input_root),
-        "answer": to_cid(deliverable) if deliverable else None,
+        "model_id": "0x" + current.model_id.hex(),
+        "request": to_cid(current.input_root),
+        "answer": to_cid(current.deliverable) if current.deliverable else None,
+        "arbiter": terms.arbiter if terms.is_exact else None,
+        "payment_token": terms.payment_token,
+        "price_floor": str(terms.price_floor),
+        "price_ceiling": str(terms.price_ceiling),
+        "ramp": terms.schedule.ramp,
         "bond": str(terms.bond),
-        "claim_deadline": terms.claim_deadline,
+        "claim_deadline": terms.schedule.claim_deadline,
         "deadline": current.deadline or None,
         "history": history_as_json(entries),
     }

@@ -6,14 +6,15 @@ the protocol says must happen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from eth_typing import ChecksumAddress
 
 from proofmill.chain import Job, JobState
-from proofmill.chain.history import HistoryEntry, job_history
+from proofmill.chain.history import HistoryEntry, earnings_history, job_history
 from proofmill.chain.types import address
 from proofmill.client import Client, EmbeddingResult, JobFailed, Terms
 from proofmill.devnet.ledger import Balances, mismatches
@@ -21,6 +22,7 @@ from proofmill.devnet.network import Devnet
 
 HONEST_WORKER = "worker"
 LYING_WORKER = "lying-worker"
+COLLECTION_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Act:
     history: list[HistoryEntry]
     before: Balances
     after: Balances
+    collections: list[HistoryEntry] = field(default_factory=list)  # how the worker came by its earnings
     result: EmbeddingResult | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -51,24 +54,32 @@ def balances(devnet: Devnet, client: Client) -> Balances:
 
 
 def honest_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
-    """A job for the honest worker: the answer comes, the worker is paid."""
+    """A job for the honest worker: the answer comes, the worker earns the price and collects it."""
     before = balances(devnet, client)
-    terms = Terms(provider=_operator(devnet, HONEST_WORKER))
+    operator = _operator(devnet, HONEST_WORKER)
+    terms = Terms(provider=operator)
     result = client.embed(sentences, terms=terms)
+    job = result.job
+    problems = _wait_for_collection(client, operator)
     after = balances(devnet, client)
-    expected = {"requester: wallet": -terms.price, f"{HONEST_WORKER}: wallet": terms.price}
+    expected = {
+        "requester: wallet": -job.price,
+        f"{HONEST_WORKER}: wallet": job.pay,
+        "escrow": job.price - job.pay,  # fees wait there
+    }
     return Act(
-        job=result.job,
-        history=job_history(client.web3, client.deployment, result.job.id),
+        job=job,
+        history=job_history(client.web3, client.deployment, job.id),
+        collections=earnings_history(client.web3, client.deployment, operator, job.posted_block),
         before=before,
         after=after,
         result=result,
-        problems=mismatches(before, after, expected),
+        problems=problems + mismatches(before, after, expected),
     )
 
 
 def lying_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
-    """A job for the lying worker: the answer is rejected, the bond is slashed, the requester is made whole."""
+    """A job for the lying worker: the answer is rejected, the bond is slashed, the requester is compensated."""
     before = balances(devnet, client)
     terms = Terms(provider=_operator(devnet, LYING_WORKER))
     problems: list[str] = []
@@ -80,11 +91,14 @@ def lying_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
         if job.state != JobState.REJECTED:
             problems.append(f"job {job.id} ended as {job.state.name.lower()}, not rejected")
     after = balances(devnet, client)
-    compensation = min(terms.price, terms.bond // 2)
+    # The price comes back in full. Of the bond the requester has the price in stake tokens, but at most half; nobody
+    # reported the lie, the committee found it, so there is no reporter's share and the rest is burned.
+    bond = job.terms.bond
+    compensation = job.terms.compensation(job.price, bond)
     expected = {
         "requester: wallet": compensation,
-        f"{LYING_WORKER}: stake": -terms.bond,
-        "total supply": compensation - terms.bond,
+        f"{LYING_WORKER}: stake": -bond,
+        "total supply": compensation - bond,
     }
     return Act(
         job=job,
@@ -93,6 +107,19 @@ def lying_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
         after=after,
         problems=problems + mismatches(before, after, expected),
     )
+
+
+def _wait_for_collection(client: Client, operator: ChecksumAddress) -> list[str]:
+    """Wait until the worker, by itself, has collected what it earned; what went wrong otherwise."""
+    suite = client.suite
+    token = suite.mill_token.address
+    deadline = time.monotonic() + COLLECTION_SECONDS
+    while time.monotonic() < deadline:
+        waiting = suite.job_escrow.earnings(token, operator) + suite.staking.earned(operator, token, operator)
+        if waiting == 0:
+            return []
+        time.sleep(client.poll_interval)
+    return [f"the worker did not collect its earnings within {COLLECTION_SECONDS:.0f} s"]
 
 
 def nearest_pairs(result: EmbeddingResult, sentences: Sequence[str], count: int = 3) -> list[Pair]:
@@ -111,9 +138,9 @@ def nearest_pairs(result: EmbeddingResult, sentences: Sequence[str], count: int 
     return pairs[:count]
 
 
-def gas_per_step(history: Sequence[HistoryEntry]) -> Mapping[str, int]:
-    """Gas of each transaction by the name of its call, in order."""
-    return {f"{entry.contract}.{entry.function}": entry.gas_used for entry in history}
+def gas_in_all(act: Act) -> int:
+    """Gas of the job's whole life, the worker's collection included."""
+    return sum(entry.gas_used for entry in [*act.history, *act.collections])
 
 
 def _operator(devnet: Devnet, name: str) -> ChecksumAddress:

@@ -10,11 +10,16 @@ from proofmill.chain import Suite
 
 @dataclass(frozen=True)
 class Balances:
-    """All MILL of interest at one moment. Stake is what an operator has in `Staking`, thawing included."""
+    """All MILL of interest at one moment.
+
+    Stake is what an operator has in `Staking`, thawing included; `escrowed` all that the escrow owes, earnings that nobody has
+    collected among it; `distributed` earnings that Staking has and nobody has been paid.
+    """
 
     wallets: Mapping[str, int]
     stakes: Mapping[str, int]
     escrowed: int
+    distributed: int
     total_supply: int
 
     @classmethod
@@ -28,7 +33,8 @@ class Balances:
             stakes={
                 role: suite.staking.slashable(address, block=block) for role, address in operators.items()
             },
-            escrowed=suite.job_escrow.escrowed(block=block),
+            escrowed=suite.job_escrow.owed(suite.mill_token.address, block=block),
+            distributed=suite.staking.earnings_owed(suite.mill_token.address, block=block),
             total_supply=suite.mill_token.total_supply(block=block),
         )
 
@@ -38,6 +44,7 @@ class Balances:
             **{f"{role}: wallet": amount for role, amount in self.wallets.items()},
             **{f"{role}: stake": amount for role, amount in self.stakes.items()},
             "escrow": self.escrowed,
+            "earnings in staking": self.distributed,
             "total supply": self.total_supply,
         }
 

@@ -25,12 +25,14 @@ from proofmill.chain import (
     Deployment,
     Journal,
     SenderPolicy,
+    Suite,
     TransactionSender,
     create_keystore,
     open_database,
+    sign_key_grant,
 )
 from proofmill.client import MILL, ClientSettings
-from proofmill.deploy import DeployParameters, deploy_suite
+from proofmill.deploy import DeployParameters, configure_committee, deploy_suite
 from proofmill.devnet.anvil import Anvil
 from proofmill.devnet.node_process import NodeProcess
 from proofmill.errors import ProofmillError
@@ -50,17 +52,19 @@ class WorkerSpec:
 
     name: str
     module: str = "worker"
-    stake: int = 100 * MILL
+    stake: int = 1_000 * MILL  # one bond may be a tenth of it, all open ones three tenths
 
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """What to start. Four oracles tolerate one that lies or sleeps."""
+    """What to start. Four oracles tolerate one that lies or sleeps; the bond of each is a tenth of its stake."""
 
     faults_tolerated: int = 1
     workers: tuple[WorkerSpec, ...] = (WorkerSpec("worker"),)
     block_time: int = 1
     requester_balance: int = 1_000 * MILL
+    oracle_stake: int = 1_000 * MILL
+    collect_after_jobs: int = 1  # of a worker; each collection is two transactions
     poll_interval: float = 0.5
     patience: float = 15.0
     relay_delay: float = 5.0
@@ -125,7 +129,7 @@ class Devnet:
         self.deployment = self._deploy()
         # Only now: while nobody watches, a block per transaction deploys in a second instead of ten.
         self.anvil.set_block_time(self.plan.block_time)
-        self.watch("contracts are deployed, the committee is configured, stake is deposited")
+        self.watch("contracts are deployed, stake is deposited, the committee has joined and is configured")
         self._write_settings()
         self._start_nodes()
         workers = "1 worker" if len(self.plan.workers) == 1 else f"{len(self.plan.workers)} workers"
@@ -160,28 +164,40 @@ class Devnet:
         with TransactionSender(
             self.web3, self.accounts["deployer"], Journal(database), policy=policy
         ) as sender:
-            parameters = DeployParameters(
-                members=[self.address(role) for role in self._oracles],
-                faults_tolerated=self.plan.faults_tolerated,
-            )
+            parameters = DeployParameters(member_bond=self.plan.oracle_stake // 10)
             deployment = deploy_suite(self.web3, sender, parameters=parameters)
-            sender.send_many(self._endowments(deployment))
+            suite = deployment.connect(self.web3)
+            sender.send_many(self._endowments(suite))
+            for role in self._oracles:
+                self._join_committee(role, suite)
+            members = [self.address(role) for role in self._oracles]
+            configure_committee(suite, sender, members, self.plan.faults_tolerated)
         database.dispose()
         deployment.save(self.deployment_path)
         return deployment
 
-    def _endowments(self, deployment: Deployment) -> Sequence[tuple[str, ContractCall]]:
-        suite = deployment.connect(self.web3)
-        total_stake = sum(worker.stake for worker in self.plan.workers)
+    def _join_committee(self, role: str, suite: Suite) -> None:
+        """As the oracle's operator would with `proofmill committee join`, through the journal of its process to come."""
+        account, committee = self.accounts[role], suite.oracle_committee
+        database = open_database(self.directory / "data" / role / "oracle.db")
+        policy = SenderPolicy(poll_interval=0.1)
+        with TransactionSender(self.web3, account, Journal(database), policy=policy) as sender:
+            grant = sign_key_grant(account, account.address, sender.chain_id, committee.address)
+            sender.send("join committee", committee.join(account.address, grant))
+        database.dispose()
+
+    def _endowments(self, suite: Suite) -> Sequence[tuple[str, ContractCall]]:
+        stakes = {worker.name: worker.stake for worker in self.plan.workers}
+        stakes |= dict.fromkeys(self._oracles, self.plan.oracle_stake)
         return [
             (
                 "endow requester",
                 suite.mill_token.transfer(self.address("requester"), self.plan.requester_balance),
             ),
-            ("approve stakes", suite.mill_token.approve(suite.staking.address, total_stake)),
+            ("approve stakes", suite.mill_token.approve(suite.staking.address, sum(stakes.values()))),
             *(
-                (f"stake {worker.name}", suite.staking.stake_for(self.address(worker.name), worker.stake))
-                for worker in self.plan.workers
+                (f"stake {role}", suite.staking.stake_for(self.address(role), amount))
+                for role, amount in stakes.items()
             ),
         ]
 
@@ -207,6 +223,7 @@ class Devnet:
                 **self._common(worker.name),
                 "listen_port": ports[worker.name],
                 "peers": list(oracle_urls.values()),
+                "collect_after_jobs": self.plan.collect_after_jobs,
             }
             self._add_node(worker.name, worker.module, values, urls[worker.name])
         client = self._chain("requester") | {

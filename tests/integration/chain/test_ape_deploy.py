@@ -11,7 +11,6 @@ import pytest
 from proofmill.chain import Deployment
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-MEMBERS = [f"0x{index:040x}" for index in range(1, 5)]
 
 
 def ape(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -40,8 +39,7 @@ def deploy(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_ape_run_deploy__local_network__writes_a_manifest(tmp_path: Path) -> None:
-    members = [option for member in MEMBERS for option in ("--member", member)]
-    run = deploy(tmp_path, *members, "--faults-tolerated", "1")
+    run = deploy(tmp_path, "--member-bond", "50")
     assert run.returncode == 0, run.stdout + run.stderr
     [manifest] = tmp_path.glob("*.json")
     deployment = Deployment.load(manifest)
@@ -52,8 +50,8 @@ def test_ape_run_deploy__local_network__writes_a_manifest(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--minimum-bond-bps", "1"], "minimum_bond_bps"),
-        (["--member", MEMBERS[0], "--faults-tolerated", "1"], "members"),
+        (["--thaw-period", "1"], "thaw_period"),
+        (["--member-bond", "0"], "member_bond"),
     ],
 )
 def test_ape_run_deploy__parameter_out_of_bounds__refused_before_anything_is_sent(
@@ -64,3 +62,20 @@ def test_ape_run_deploy__parameter_out_of_bounds__refused_before_anything_is_sen
     assert words in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
     assert list(tmp_path.glob("*.json")) == []
+
+
+def test_ape_run_configure_committee__no_such_manifest__says_so(tmp_path: Path) -> None:
+    options = [
+        "--manifest",
+        str(tmp_path / "m.json"),
+        "--keystore",
+        "k",
+        "--password-file",
+        "p",
+        "--member",
+        "0x12",
+    ]
+    run = ape("run", "configure_committee", "--network", "ethereum:local:foundry", *options)
+    assert run.returncode != 0
+    assert "there is no deployment manifest" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from proofmill.chain import Deployment, Journal, connect
+from proofmill.chain import Deployment, Journal, Suite, connect
 from proofmill.chain.errors import DeploymentInvalid, RpcUnavailable, WrongChain
-from proofmill.deploy import Artifacts, DeployParameters, deploy_suite
+from proofmill.deploy import (
+    Artifacts,
+    DeployParameters,
+    InvalidParameters,
+    NotOwner,
+    configure_committee,
+    deploy_suite,
+)
 from proofmill.devnet.anvil import Anvil, AnvilFailed
 from tests.integration.chain.faults import faulty, once
 from tests.integration.conftest import SenderFactory
@@ -41,14 +48,56 @@ def test_deploy_suite__interrupted__is_finished_by_running_again(
         sender.close()
     sender = make_sender(account=deployer, database=journal)
     deployment = deploy_suite(anvil.web3, sender, parameters=parameters)
-    assert anvil.web3.eth.get_transaction_count(deployer.address) == 4 + 2 + 3
+    assert anvil.web3.eth.get_transaction_count(deployer.address) == 5 + 6 + 4
     deployment.verify(anvil.web3)
     suite = deployment.connect(anvil.web3)
-    for contract in (suite.staking, suite.job_escrow, suite.oracle_committee):
+    for contract in (suite.staking, suite.job_escrow, suite.oracle_committee, suite.capability_registry):
         assert (contract.owner(), contract.pending_owner()) == (deployer.address, admin)
+    escrow, staking, token = suite.job_escrow, suite.staking, suite.mill_token.address
+    assert [
+        staking.is_verifier(suite.job_escrow.address),
+        staking.is_verifier(suite.oracle_committee.address),
+    ] == [True] * 2
+    assert staking.is_earnings_token(token)
+    assert escrow.payment_tokens() == [token]
+    assert escrow.evaluator() == suite.oracle_committee.address
+    assert escrow.capability_registry() == suite.capability_registry.address
+    assert suite.capability_registry.committee() == suite.oracle_committee.address
+    assert suite.oracle_committee.members() == []
     accepting = make_sender(account=anvil.accounts[4], database=journal)
     accepting.send("accept", suite.staking.accept_ownership())
     assert suite.staking.owner() == admin
+
+
+def test_configure_committee__again_and_by_others__does_only_what_is_needed(
+    anvil: Anvil, suite: Suite, make_sender: SenderFactory
+) -> None:
+    members = [member.address for member in anvil.accounts[5:9]]
+    committee, owner = suite.oracle_committee, make_sender(account=anvil.accounts[0])
+    assert not configure_committee(suite, owner, members, 1)
+    changed = [*members[1:], members[0]]
+    with pytest.raises(NotOwner, match="belongs to"):
+        configure_committee(suite, make_sender(account=anvil.accounts[1]), changed, 1)
+    assert configure_committee(suite, owner, changed, 1)
+    assert (committee.members(), committee.keys(), committee.config_count()) == (changed, changed, 2)
+    assert configure_committee(suite, owner, members, 1)
+    assert configure_committee(
+        suite, owner, changed, 1
+    )  # the same once more is another step, not the same intent
+    assert committee.config_count() == 4
+
+
+def test_configure_committee__members_that_do_not_fit__are_named(
+    anvil: Anvil, suite: Suite, make_sender: SenderFactory
+) -> None:
+    owner = make_sender(account=anvil.accounts[0])
+    members = [member.address for member in anvil.accounts[5:9]]
+    stranger = anvil.accounts[4].address
+    with pytest.raises(InvalidParameters, match=f"have not joined the committee: {stranger}"):
+        configure_committee(suite, owner, [stranger, *members[:3]], 1)
+    for wrong in (members[:3], [members[0]] * 4):
+        with pytest.raises(InvalidParameters, match="do not tolerate 1 faults"):
+            configure_committee(suite, owner, wrong, 1)
 
 
 def test_load__manifest_of_this_chain__round_trips(

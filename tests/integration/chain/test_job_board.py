@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from sqlalchemy import Engine
 from web3 import Web3
 from web3.types import RPCResponse
 
-from proofmill.chain import Deployment, JobEscrow, JobOffer, JobState, Suite, TransactionSender, open_database
+from proofmill.chain import Deployment, JobEscrow, JobState, Suite, TransactionSender, open_database
+from proofmill.chain.events import EventLog
 from proofmill.chain.job_board import JobBoard
 from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.devnet.anvil import Anvil
 from tests.integration.chain.faults import faulty
+from tests.integration.offers import PRICE, offer
 
-PRICE = 10**18
 ANSWER = b"\x07" * 32
 Post = Callable[..., int]
 
@@ -42,19 +44,19 @@ def post(suite: Suite, web3: Web3, sender: TransactionSender) -> Post:
     sender.send("allow escrow", suite.mill_token.approve(suite.job_escrow.address, 100 * PRICE))
     sender.send("allow staking", suite.mill_token.approve(suite.staking.address, 50 * PRICE))
     sender.send("stake", suite.staking.stake(50 * PRICE))
-    now = int(web3.eth.get_block("latest")["timestamp"])
+    wanted = offer(suite)
 
     def build(name: str = "post") -> int:
-        offer = JobOffer(EMPTY_ADDRESS, b"\x01" * 32, b"\x02" * 32, PRICE, PRICE, now + 1_000, 1_000, 1_000)
-        return suite.job_escrow.posted_in(sender.send(name, suite.job_escrow.post(offer))).id
+        return suite.job_escrow.posted_in(sender.send(name, suite.job_escrow.post(wanted))).id
 
     return build
 
 
 def submit(suite: Suite, sender: TransactionSender, job_id: int) -> None:
-    terms = suite.job_escrow.job(job_id).terms
-    sender.send("claim", suite.job_escrow.claim(job_id, terms))
-    sender.send("submit", suite.job_escrow.submit(job_id, terms, ANSWER))
+    job = suite.job_escrow.job(job_id)
+    receipt = sender.send("claim", suite.job_escrow.claim(job_id, job.terms, sender.address))
+    claimed = suite.job_escrow.claimed_in(receipt, job)
+    sender.send("submit", suite.job_escrow.submit(job_id, claimed.claim, ANSWER))
 
 
 def test_refresh__through_the_life_of_a_job__state_and_answer_follow(
@@ -156,12 +158,68 @@ def test_refresh__answer_of_another_branch__is_no_answer(
 ) -> None:
     """To compare the commitment of one branch with the answer of another would make an honest oracle sign a wrong verdict."""
     submit(suite, sender, post())
+    events_of = JobEscrow._events_of
+
+    def of_another_branch(self: JobEscrow, *arguments: Any) -> list[EventLog]:
+        return [
+            replace(event, args={**event.args, "deliverable": b"\x08" * 32})
+            if event.name == "JobSubmitted"
+            else event
+            for event in events_of(self, *arguments)
+        ]
+
     with monkeypatch.context() as patch:
-        patch.setattr(JobEscrow, "deliverable", lambda *_, **__: b"\x08" * 32)
+        patch.setattr(JobEscrow, "_events_of", of_another_branch)
         [job] = board.refresh().open
-        assert job.deliverable is None
+        assert (job.is_known, job.deliverable) == (False, None)
     [job] = board.refresh().open
-    assert job.deliverable == ANSWER
+    assert (job.is_known, job.deliverable) == (True, ANSWER)
+
+
+def test_refresh__claim_of_another_branch__is_nobodys(
+    board: JobBoard,
+    suite: Suite,
+    sender: TransactionSender,
+    post: Post,
+    anvil: Anvil,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker that took the job for its own would submit with a record that the chain does not have."""
+    job_id = post()
+    terms = suite.job_escrow.job(job_id).terms
+    sender.send("claim", suite.job_escrow.claim(job_id, terms, sender.address))
+    events_of = JobEscrow._events_of
+
+    def of_another_branch(self: JobEscrow, *arguments: Any) -> list[EventLog]:
+        return [
+            replace(event, args={**event.args, "claimed_at": event.args["claimed_at"] + 1})
+            if event.name == "JobClaimed"
+            else event
+            for event in events_of(self, *arguments)
+        ]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobEscrow, "_events_of", of_another_branch)
+        [job] = board.refresh().open
+        assert (job.is_known, job.is_open, job.provider) == (False, False, EMPTY_ADDRESS)
+    [job] = board.refresh().open
+    assert (job.is_known, job.provider) == (True, sender.address)
+
+
+def test_refresh__claim_reorganised_away_and_made_again__has_the_new_time(
+    board: JobBoard, suite: Suite, sender: TransactionSender, post: Post, anvil: Anvil
+) -> None:
+    job_id = post()
+    terms = suite.job_escrow.job(job_id).terms
+    sender.send("claim", suite.job_escrow.claim(job_id, terms, sender.address))
+    [before] = board.refresh().open
+    anvil.reorganise(1)
+    assert [job.is_open for job in board.refresh().open] == [True]
+    anvil.increase_time(30)
+    sender.send("claim", suite.job_escrow.claim(job_id, terms, sender.address))
+    [after] = board.refresh().open
+    assert after.claimed_at > before.claimed_at
+    assert after.is_known
 
 
 def test_refresh__submitted_job_on_a_long_chain__logs_are_read_once_and_from_its_post_on(
@@ -229,7 +287,7 @@ def test_refresh__event_that_the_node_never_showed__state_is_found_within_a_minu
     terms = suite.job_escrow.job(job_id).terms
     with monkeypatch.context() as patch:
         patch.setattr("proofmill.chain.events.EventDecoder.decode_all", lambda *_: [])
-        sender.send("claim", suite.job_escrow.claim(job_id, terms))
+        sender.send("claim", suite.job_escrow.claim(job_id, terms, sender.address))
         assert [job.state for job in board.refresh().open] == [JobState.FUNDED]
     assert [job.is_claimed for job in board.refresh().open] == [False]
     seconds[0] += 60

@@ -69,7 +69,7 @@ def test_send__call_reverts__uses_no_nonce(
 ) -> None:
     with pytest.raises(CallReverted) as caught:
         sender.send("too much", suite.mill_token.transfer(RECIPIENT, OPERATOR_TOKENS + 1))
-    assert "exceeds balance" in caught.value.reason
+    assert "insufficient balance" in caught.value.reason
     assert web3.eth.get_transaction_count(operator.address, "pending") == 0
     assert sender.status("too much") is None
 
@@ -328,7 +328,10 @@ def test_send_many__dependent_calls__are_pipelined_in_one_block(
     calls = [
         ("approve", suite.mill_token.approve(suite.staking.address, 10)),
         ("stake", suite.staking.stake(10)),
-        ("unstake", suite.staking.request_unstake(4)),
+        (
+            "thaw",
+            suite.staking.request_redeem(suite.staking.own_pool(operator.address), 4),
+        ),
     ]
     receipts = sender.send_many(calls)
     assert [receipt["status"] for receipt in receipts] == [1, 1, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -12,11 +13,14 @@ import pytest
 from web3 import Web3
 from web3.types import RPCResponse
 
-from proofmill.chain import Deployment, Job, JobState, Suite, TransactionSender
+from proofmill.chain import Deployment, Job, JobState, PostedJob, Suite, TransactionSender
+from proofmill.chain.errors import RpcUnavailable
+from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.client import (
     MILL,
     Client,
     InsufficientFunds,
+    InvalidTerms,
     JobFailed,
     JobUnfinished,
     Progress,
@@ -33,6 +37,7 @@ from tests.integration.conftest import SenderFactory
 
 REQUEST = EmbeddingRequest(model_id=b"\x01" * 32, sequences=((101, 7, 102), (101, 8, 102)))
 TERMS = Terms(price=10 * MILL, bond=25 * MILL)
+STAKE = 500 * MILL
 
 
 @pytest.fixture
@@ -67,8 +72,8 @@ def client(
 @pytest.fixture
 def worker(make_sender: SenderFactory, anvil: Anvil, suite: Suite) -> TransactionSender:
     sender = make_sender(account=anvil.accounts[2])
-    sender.send("allow staking", suite.mill_token.approve(suite.staking.address, 100 * MILL))
-    sender.send("stake", suite.staking.stake(100 * MILL))
+    sender.send("allow staking", suite.mill_token.approve(suite.staking.address, STAKE))
+    sender.send("stake", suite.staking.stake(STAKE))
     return sender
 
 
@@ -76,10 +81,11 @@ def worker(make_sender: SenderFactory, anvil: Anvil, suite: Suite) -> Transactio
 def submitted(suite: Suite, worker: TransactionSender) -> Callable[[Client, bytes], Job]:
     """Post a job and have it answered with a digest."""
 
-    def build(client: Client, deliverable: bytes) -> Job:
-        posted = client.post(REQUEST, TERMS)
-        worker.send("claim", suite.job_escrow.claim(posted.id, posted.terms))
-        worker.send("submit", suite.job_escrow.submit(posted.id, posted.terms, deliverable))
+    def build(client: Client, deliverable: bytes, terms: Terms = TERMS) -> Job:
+        posted = client.post(REQUEST, terms)
+        receipt = worker.send("claim", suite.job_escrow.claim(posted.id, posted.terms, worker.address))
+        claimed = suite.job_escrow.claimed_in(receipt, suite.job_escrow.job(posted.id))
+        worker.send("submit", suite.job_escrow.submit(posted.id, claimed.claim, deliverable))
         return suite.job_escrow.job(posted.id)
 
     return build
@@ -97,7 +103,7 @@ def transactions(client: Client) -> int:
 def test_post__price_over_the_balance__says_both_amounts_and_spends_nothing(client: Client) -> None:
     before = transactions(client)
     with pytest.raises(InsufficientFunds, match=r"holds 1,000 MILL, the job costs 1,001 MILL"):
-        client.post(REQUEST, replace(TERMS, price=1_001 * MILL))
+        client.post(REQUEST, replace(TERMS, price=1_001 * MILL, bond=None))
     assert transactions(client) == before
 
 
@@ -118,6 +124,29 @@ def test_jobs__own_and_everybodys__in_order(client: Client, worker: TransactionS
         (mine[1], JobState.FUNDED),
     ]
     assert [job.id for job in client.jobs(everybody=True)] == mine
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"is_exact": True}, "has no arbiter yet"),
+        ({"bond": 10 * MILL - 1}, "is less than the escrow accepts"),
+        ({"price_floor": 11 * MILL}, "the price would fall"),
+        ({"payment_token": EMPTY_ADDRESS[:-1] + "1"}, "takes no jobs paid in"),
+    ],
+)
+def test_post__terms_that_the_escrow_refuses__says_why_and_spends_nothing(
+    client: Client, change: dict[str, Any], words: str
+) -> None:
+    before = transactions(client)
+    with pytest.raises(InvalidTerms, match=words) as refused:
+        client.post(REQUEST, replace(TERMS, **change))
+    assert refused.value.remedy
+    assert transactions(client) == before
+
+
+def test_post__no_bond_named__is_the_least_that_the_escrow_accepts(client: Client) -> None:
+    assert client.post(REQUEST, Terms(price=7 * MILL)).terms.bond == 7 * MILL
 
 
 def test_post__no_ether__says_so(client: Client, anvil: Anvil) -> None:
@@ -150,11 +179,14 @@ def test_wait__claimed_and_never_submitted__price_comes_back_with_a_compensation
 ) -> None:
     before = wallet(client)
     posted = client.post(REQUEST, TERMS)
-    worker.send("claim", suite.job_escrow.claim(posted.id, posted.terms))
+    worker.send("claim", suite.job_escrow.claim(posted.id, posted.terms, worker.address))
     anvil.increase_time(TERMS.submit_window + 1)
-    with pytest.raises(JobFailed, match="no verdict came in time"):
+    with pytest.raises(JobFailed, match="did not answer in time"):
         client.wait(posted.id)
-    assert wallet(client) == before + posted.terms.late_penalty // 2
+    # A tenth of the bond is taken: half of it compensates, a tenth is for whoever called, which was the client.
+    penalty = 25 * MILL // 10
+    assert wallet(client) == before + penalty // 2 + penalty // 10
+    assert suite.staking.slashable(worker.address) == STAKE - penalty
 
 
 def test_wait__submitted_and_never_judged__price_comes_back_and_the_bond_is_free(
@@ -166,7 +198,7 @@ def test_wait__submitted_and_never_judged__price_comes_back_and_the_bond_is_free
     with pytest.raises(JobFailed, match="no verdict came in time"):
         client.wait(job.id)
     assert wallet(client) == before
-    assert suite.staking.available(worker.address) == 100 * MILL
+    assert suite.staking.available(worker.address) == STAKE
 
 
 def test_wait__job_of_somebody_else__does_not_promise_money(
@@ -207,13 +239,76 @@ def test_embed__fails_after_the_post__names_the_job_and_how_to_go_on(
     monkeypatch.setattr(client, "build_request", lambda *_, **__: REQUEST)
 
     def end(job_id: int) -> Job:
-        return suite.job_escrow.job(job_id)
+        return replace(suite.job_escrow.job(job_id), deliverable=b"\x09" * 32)
 
     monkeypatch.setattr(client, "wait", end)
-    monkeypatch.setattr(suite.job_escrow.__class__, "deliverable", lambda *_, **__: b"\x09" * 32)
     with pytest.raises(JobUnfinished, match=r"job \d+ is posted, but: .* no peer gave it") as failure:
         client.embed(["text"], terms=TERMS)
     assert "proofmill job fetch" in failure.value.remedy
+
+
+# ------------------------------------------------------------------ change
+def test_embed__price_rises__pays_the_price_of_the_claim_and_takes_the_change(
+    client: Client,
+    anvil: Anvil,
+    suite: Suite,
+    store: DirectoryStore,
+    worker: TransactionSender,
+    submitted: Callable[..., Job],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = wallet(client)
+    answer = store.put(EmbeddingAnswer(np.ones((2, 4), np.int32), 24).to_bytes())
+    post, wait = client.post, client.wait
+
+    def wait_for_verdict(job_id: int) -> Job:
+        job = submitted_job[0]
+        judge(anvil, suite, worker, job.id)
+        return wait(job_id)
+
+    def post_and_answer(*arguments: Any) -> PostedJob:
+        monkeypatch.setattr(client, "post", post)
+        submitted_job.append(submitted(client, answer, rising))
+        return suite.job_escrow.jobs_posted(0, anvil.web3.eth.block_number)[-1]
+
+    submitted_job: list[Job] = []
+    rising = replace(TERMS, price_floor=1 * MILL, ramp=1_000_000)
+    monkeypatch.setattr(client, "build_request", lambda *_, **__: REQUEST)
+    monkeypatch.setattr(client, "post", post_and_answer)
+    monkeypatch.setattr(client, "wait", wait_for_verdict)
+    result = client.embed(["text"], terms=rising)
+    assert 1 * MILL <= result.job.price < 2 * MILL
+    assert wallet(client) == before - result.job.price
+    assert client.withdraw() == 0
+
+
+def test_embed__change_cannot_be_taken__answer_is_returned_all_the_same(
+    client: Client, steps: list[Progress], suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = client.post(REQUEST, TERMS)
+
+    def fail(*_: object) -> int:
+        raise RpcUnavailable("the node is away", remedy="none: this is a test")
+
+    monkeypatch.setattr(client, "withdraw", fail)
+    client._take_change(suite.job_escrow.job(posted.id))
+    [said] = [step.message for step in steps if step.stage == "change"]
+    assert f"proofmill job refund {posted.id}" in said
+
+
+def test_wait__worker_is_late_and_the_job_reopens__waits_for_another(
+    client: Client, anvil: Anvil, suite: Suite, worker: TransactionSender, steps: list[Progress]
+) -> None:
+    posted = client.post(REQUEST, replace(TERMS, reopens=True, submit_window=60, claim_window=10_000))
+    worker.send("claim", suite.job_escrow.claim(posted.id, posted.terms, worker.address))
+    anvil.increase_time(61)
+    anvil.mine()
+    client.settle(suite.job_escrow.job(posted.id))
+    assert suite.job_escrow.job(posted.id).is_open
+    anvil.increase_time(10_001)
+    with pytest.raises(JobFailed, match="no worker claimed it in time"):
+        client.wait(posted.id)
+    assert any("waiting for another worker" in step.message for step in steps)
 
 
 # ------------------------------------------------------------------ the answer

@@ -42,6 +42,12 @@ def test_demo__document_of_the_user__both_acts_add_up(tmp_path: Path) -> None:
             "OracleCommittee.transmit",
         ]
         assert all(step["gas"] > 21_000 for step in act["history"])
+        assert act["gas"] == sum(step["gas"] for step in act["history"] + act["collections"])
+    assert [step["call"] for step in report["acts"][0]["collections"]] == [
+        "JobEscrow.collect_earnings",
+        "Staking.pay_earnings",
+    ]
+    assert report["acts"][1]["collections"] == []
     assert set(report["nearest_pairs"][0]["sentences"]) == set(DOCUMENT[:2])
     assert "Act 2" in run.stderr
 

@@ -12,6 +12,7 @@ import pytest
 from web3 import Web3
 
 from proofmill.chain.contracts import (
+    CapabilityRegistry,
     ContractClient,
     JobEscrow,
     MillToken,
@@ -20,27 +21,33 @@ from proofmill.chain.contracts import (
     load_abi,
 )
 from proofmill.chain.events import EventDecoder
-from proofmill.chain.types import (
+from proofmill.chain.records import Answer, Claim
+from proofmill.chain.reports import (
+    MAXIMUM_FEW_VERDICTS,
+    MAXIMUM_MEASUREMENTS,
     MAXIMUM_VERDICTS,
-    CompactSignature,
-    ContractCall,
-    JobOffer,
-    JobOpening,
-    JobTerms,
-    Report,
-    Verdict,
+    Equivocation,
+    Measurement,
+    OpenedVerdict,
+    ReportHead,
 )
+from proofmill.chain.staking import Penalty
+from proofmill.chain.terms import JobOffer, JobTerms
+from proofmill.chain.types import ContractCall
 from proofmill.devnet.anvil import REPOSITORY
 
-CLIENTS = [MillToken, Staking, JobEscrow, OracleCommittee]
+CLIENTS = [MillToken, Staking, JobEscrow, OracleCommittee, CapabilityRegistry]
 RENAMED = {"name": "token_name"}  # `name` is the contract's own name on every client
 STRUCTS = {
     "JobOffer": JobOffer,
     "JobTerms": JobTerms,
-    "Verdict": Verdict,
-    "Report": Report,
-    "JobOpening": JobOpening,
-    "CompactSignature": CompactSignature,
+    "Claim": Claim,
+    "Answer": Answer,
+    "Verdict": OpenedVerdict,
+    "Report": ReportHead,
+    "Equivocation": Equivocation,
+    "Measurement": Measurement,
+    "Penalty": Penalty,
 }
 ADDRESS = "0x" + "11" * 20
 
@@ -72,7 +79,7 @@ def test_client__every_abi_function__has_a_method_of_the_same_arity(client: type
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 def test_client__every_read_and_build__names_an_abi_function(client: type[ContractClient]) -> None:
     source = inspect.getsource(inspect.getmodule(client))  # type: ignore[arg-type]
-    used = set(re.findall(r'self\._(?:read|build|job_call)\(\s*"(\w+)"', source))
+    used = set(re.findall(r'self\._(?:read|build|job_call|settlement|transmission)\(\s*"(\w+)"', source))
     assert used <= {function["name"] for function in functions(client)}
 
 
@@ -98,10 +105,13 @@ def test_structs__of_the_abis__have_the_fields_of_ours_in_order() -> None:
     assert set(found) == set(STRUCTS)
 
 
-def test_maximum_verdicts__of_a_report__is_the_bound_of_the_interface() -> None:
+def test_maxima__of_a_report__are_the_bounds_of_the_interface() -> None:
     interface = REPOSITORY / "contracts" / "interfaces" / "IOracleCommittee.vyi"
-    bounds = re.findall(r"DynArray\[(?:Verdict|JobOpening), (\d+)\]", interface.read_text("utf-8"))
-    assert set(bounds) == {str(MAXIMUM_VERDICTS)}
+    text = interface.read_text("utf-8")
+    verdicts = {int(bound) for bound in re.findall(r"DynArray\[Verdict, (\d+)\]", text)}
+    assert verdicts == {MAXIMUM_FEW_VERDICTS, MAXIMUM_VERDICTS}
+    measurements = re.findall(r"DynArray\[ICapabilityRegistry.Measurement, (\d+)\]", text)
+    assert {int(bound) for bound in measurements} == {MAXIMUM_MEASUREMENTS}
 
 
 def test_build__any_write__carries_selector_and_address() -> None:

@@ -96,7 +96,7 @@ def test_keystore__missing_or_open__is_told(
 
 
 def manifest() -> dict[str, Any]:
-    names = ("mill_token", "staking", "job_escrow", "oracle_committee")
+    names = ("mill_token", "staking", "job_escrow", "oracle_committee", "capability_registry")
     return {
         "chain_id": 1,
         "deployed_block": 2,
@@ -246,12 +246,11 @@ def test_artifacts__missing_or_malformed__name_the_remedy(tmp_path: Path) -> Non
     [
         {"supply": 0},
         {"thaw_period": 86_400},
-        {"minimum_bond_bps": 1},
-        {"late_penalty_bps": 5_001},
+        {"supply": 2**96},
+        {"member_bond": 0},
+        {"bond_rate": 0},
         {"maximum_report_age": 1},
         {"name": ""},
-        {"members": ["0x" + "11" * 20], "faults_tolerated": 1},
-        {"members": ["0x" + "11" * 20] * 4},
     ],
 )
 def test_parameters__out_of_bounds__are_refused(values: dict[str, Any]) -> None:

@@ -124,6 +124,10 @@ def test_embed__settings_point_nowhere__names_the_file(tmp_path: Path, settings:
         ("--worker", "0x12"),
         ("--worker", "0xAb2d3c9692f223eF15cA572363A7C6c7d4eb2762"),
         ("--claim-window", "0"),
+        ("--price-floor", "-1"),
+        ("--price-ceiling", "ten"),
+        ("--ramp", "0"),
+        ("--tier", "256"),
     ],
 )
 def test_embed__option_that_does_not_fit__is_named(
@@ -132,6 +136,58 @@ def test_embed__option_that_does_not_fit__is_named(
     result = run("embed", "x", "--out", "o", "--config", str(settings), option, value, directory=tmp_path)
     assert result.exit_code == 2
     assert option in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--price", "5", "--ramp", "60"], "--price is fixed"),
+        (["--price", "5", "--price-ceiling", "6"], "--price is fixed"),
+        (["--ramp", "60"], "needs --price-floor and --price-ceiling"),
+        (["--price-floor", "1"], "needs --price-floor and --price-ceiling"),
+        (["--price-floor", "2", "--price-ceiling", "1"], "above --price-ceiling"),
+    ],
+)
+def test_embed__prices_that_contradict_each_other__are_refused(
+    options: list[str], words: str, tmp_path: Path, settings: Path
+) -> None:
+    result = run("embed", "x", "--out", "o", "--config", str(settings), *options, directory=tmp_path)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["stake", "add", "0"], "positive amount"),
+        (["stake", "add", "ten"], "not a number"),
+        (["hot-key", "add", "0x12"], "not an address"),
+        (["earnings", "show", "--operator", "0x12"], "not an address"),
+    ],
+)
+def test_operator_command__value_that_does_not_fit__is_named(
+    command: list[str], words: str, tmp_path: Path, settings: Path
+) -> None:
+    result = run(*command, "--config", str(settings), directory=tmp_path)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
+def test_operator_command__settings_of_a_worker__are_read(tmp_path: Path) -> None:
+    """One file for the process and for the commands of its operator: what only the process needs is passed over."""
+    path = tmp_path / "worker.toml"
+    path.write_text(
+        'rpc_url = "http://127.0.0.1:9"\ndeployment = "d.json"\nkeystore = "k.json"\npassword_file = "p"\n'
+        'data_directory = "data"\ncollect_after_jobs = 5\noperator = "0x12"\n',
+        encoding="utf-8",
+    )
+    result = run("stake", "show", "--config", str(path), directory=tmp_path)
+    assert result.exit_code == 1
+    assert "operator is not an address" in result.stderr
+    path.write_text(path.read_text("utf-8").replace("0x12", "0x" + "12" * 20), encoding="utf-8")
+    result = run("stake", "show", "--config", str(path), directory=tmp_path)
+    assert result.exit_code == 1
+    assert str(tmp_path / "k.json") in result.stderr
 
 
 def test_demo__directory_holds_something_else__is_left_alone(tmp_path: Path) -> None:

@@ -17,10 +17,20 @@ from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
 from oracle.peers import Reply
 from oracle.rounds import CommitteeView, Refusal, Rounds
-from proofmill.chain import open_database
-from proofmill.chain.job_board import TrackedJob
-from proofmill.chain.typed_data import commitment
-from proofmill.chain.types import JobState, JobTerms, Outcome, Verdict, address
+from proofmill.chain import (
+    Answer,
+    Job,
+    JobState,
+    JobTerms,
+    Outcome,
+    Rates,
+    Schedule,
+    Verdict,
+    open_database,
+)
+from proofmill.chain.records import submitted_hash
+from proofmill.chain.terms import request_hash
+from proofmill.chain.types import EMPTY_ADDRESS, address
 from proofmill.logs import get_logger
 from proofmill.store import DirectoryStore, content_id
 
@@ -34,9 +44,14 @@ CONFIG_DIGEST = b"\x00\x01" + bytes(30)
 
 
 def account(index: int) -> LocalAccount:
-    """The key of a member; fixed, so that a failure can be repeated."""
+    """The signing key of a member; fixed, so that a failure can be repeated."""
     key: LocalAccount = Account.from_key((index + 1).to_bytes(32, "big"))
     return key
+
+
+def operator_of(index: int) -> ChecksumAddress:
+    """Whose key it is: members are named by their operators, reports are signed by their keys."""
+    return address("0x" + f"{index + 1:02x}" * 20)
 
 
 @dataclass
@@ -72,21 +87,23 @@ class DirectPeers:
 class Member:
     """One member with everything it owns; `transmitted` is what it would have sent to the chain."""
 
+    operator: ChecksumAddress
     account: LocalAccount
     ballots: Ballots
     rounds: Rounds
     peers: DirectPeers
     transmitted: list[AttestedReport]
 
-    def finds(self, job: TrackedJob, outcome: Outcome = Outcome.COMPLETE) -> None:
+    def finds(self, job: Job, outcome: Outcome = Outcome.COMPLETE) -> None:
         """Record a verdict as the judge would."""
         assert job.deliverable is not None
         computed = job.deliverable if outcome is Outcome.COMPLETE else content_id(b"the right answer")
         self.ballots.record_finding(
             Finding(
-                verdict=Verdict(job.escrow, job.id, job.commitment, outcome, computed),
-                model_id=job.terms.model_id,
-                input_root=job.terms.input_root,
+                escrow=job.escrow,
+                verdict=Verdict(job.id, outcome, job.commitment),
+                model_id=job.model_id,
+                input_root=job.input_root,
                 claimed=job.deliverable,
                 computed=computed,
             )
@@ -100,9 +117,9 @@ class Committee:
     members: list[Member]
     view: CommitteeView
 
-    def sees(self, *jobs: TrackedJob, **changes: object) -> None:
+    def sees(self, *jobs: Job, **changes: object) -> None:
         """Show all members the same chain."""
-        self.view = replace(self.view, submitted={(job.escrow, job.id): job for job in jobs}, **changes)  # type: ignore[arg-type]
+        self.view = replace(self.view, submitted={job.id: job for job in jobs}, **changes)  # type: ignore[arg-type]
         for member in self.members:
             member.rounds.observe(self.view)
 
@@ -128,7 +145,7 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
         key = account(index)
         transmitted: list[AttestedReport] = []
         ballots = Ballots(open_database(directory / f"{index}.db"))
-        peers = DirectPeers(key.address, by_address)
+        peers = DirectPeers(operator_of(index), by_address)
         rounds = Rounds(
             account=key,
             ballots=ballots,
@@ -139,12 +156,14 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
             relay_delay=relay_delay,
             log=get_logger(),
         )
-        by_address[key.address] = Member(key, ballots, rounds, peers, transmitted)
+        by_address[operator_of(index)] = Member(operator_of(index), key, ballots, rounds, peers, transmitted)
     view = CommitteeView(
         chain_id=CHAIN_ID,
         committee=COMMITTEE,
+        escrow=ESCROW,
         config_digest=CONFIG_DIGEST,
         members=tuple(by_address),
+        keys=tuple(member.account.address for member in by_address.values()),
         faults_tolerated=1,
         latest_sequence=0,
         maximum_report_age=3_600,
@@ -158,7 +177,7 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
 
 
 @pytest.fixture
-def submitted_job() -> Callable[..., TrackedJob]:
+def submitted_job() -> Callable[..., Job]:
     """A factory of jobs that wait for a verdict."""
 
     def build(
@@ -167,30 +186,41 @@ def submitted_job() -> Callable[..., TrackedJob]:
         submitted_at: int = NOW,
         answer: bytes = b"an answer",
         evaluation_window: int = EVALUATION_WINDOW,
-    ) -> TrackedJob:
+    ) -> Job:
+        model_id, input_root = content_id(b"a manifest"), content_id(b"a request")
         terms = JobTerms(
             requester=address("0x" + "b2" * 20),
             provider=WORKER,
             evaluator=COMMITTEE,
-            model_id=content_id(b"a manifest"),
-            input_root=content_id(b"a request"),
-            price=10,
+            arbiter=EMPTY_ADDRESS,
+            payment_token=address("0x" + "70" * 20),
+            callback=EMPTY_ADDRESS,
+            request_hash=request_hash(model_id, input_root),
+            price_floor=10,
+            price_ceiling=10,
             bond=25,
-            late_penalty=1,
-            claim_deadline=NOW + 300,
-            submit_window=600,
-            evaluation_window=evaluation_window,
+            schedule=replace(
+                Schedule.unpack(0),
+                posted_at=NOW - 60,
+                claim_deadline=NOW + 300,
+                submit_window=600,
+                evaluation_window=evaluation_window,
+            ),
+            rates=replace(Rates.unpack(0), ceiling_in_stake=10),
         )
-        deliverable = content_id(answer)
-        return TrackedJob(
+        deliverable, claimed_at = content_id(answer), NOW - 30
+        return Job(
             id=job_id,
             escrow=ESCROW,
             terms=terms,
-            state=JobState.SUBMITTED,
-            provider=WORKER,
-            deadline=submitted_at + evaluation_window,
-            commitment=commitment(terms, deliverable),
+            model_id=model_id,
+            input_root=input_root,
             posted_block=1,
+            stage=int(JobState.SUBMITTED),
+            deadline=submitted_at + evaluation_window,
+            commitment=submitted_hash(terms, Answer(WORKER, claimed_at, deliverable)),
+            provider=WORKER,
+            claimed_at=claimed_at,
             deliverable=deliverable,
         )
 

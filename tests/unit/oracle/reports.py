@@ -2,14 +2,13 @@
 
 from oracle.evidence import evidence_blob
 from oracle.messages import AttestedReport, Proposal, ReportMessage, SignatureMessage
-from proofmill.chain.job_board import TrackedJob
-from proofmill.chain.typed_data import sign_report
-from proofmill.chain.types import Outcome, Report
+from proofmill.chain import Job, Outcome, Report, ReportHead, sign_report
 from proofmill.store import content_id
 from tests.unit.oracle.conftest import (
     CHAIN_ID,
     COMMITTEE,
     CONFIG_DIGEST,
+    ESCROW,
     NOW,
     Committee,
     Member,
@@ -22,27 +21,28 @@ def proposal_of(committee: Committee, leader: Member, report: Report) -> Proposa
     return Proposal(report=ReportMessage.of(report), signature=SignatureMessage.of(signature))
 
 
-def report_on(leader: Member, *jobs: TrackedJob, sequence: int = 1, observed_at: int = NOW) -> Report:
+def report_on(leader: Member, *jobs: Job, sequence: int = 1, observed_at: int = NOW) -> Report:
     """The report that an honest leader with findings on `jobs` would make."""
     findings = [leader.ballots.finding(job.escrow, job.id, job.commitment) for job in jobs]
     known = [finding for finding in findings if finding is not None]
     assert len(known) == len(jobs)
-    return Report(
+    head = ReportHead(
         config_digest=CONFIG_DIGEST,
         sequence=sequence,
         observed_at=observed_at,
         evidence_hash=content_id(evidence_blob(known)),
-        verdicts=tuple(finding.verdict for finding in known),
+        target=ESCROW,
     )
+    return Report(head, tuple(finding.verdict for finding in known))
 
 
-def all_find(committee: Committee, *jobs: TrackedJob, outcome: Outcome = Outcome.COMPLETE) -> None:
+def all_find(committee: Committee, *jobs: Job, outcome: Outcome = Outcome.COMPLETE) -> None:
     for member in committee.members:
         for job in jobs:
             member.finds(job, outcome)
 
 
-def attested_by(committee: Committee, job: TrackedJob) -> AttestedReport:
+def attested_by(committee: Committee, job: Job) -> AttestedReport:
     all_find(committee, job)
     committee.sees(job)
     leader = committee.leader_of(1)
@@ -51,7 +51,7 @@ def attested_by(committee: Committee, job: TrackedJob) -> AttestedReport:
     return leader.transmitted[0]
 
 
-def attested_and_held_back(committee: Committee, *jobs: TrackedJob) -> AttestedReport:
+def attested_and_held_back(committee: Committee, *jobs: Job) -> AttestedReport:
     """The report of leader 1 with its quorum, handed to everybody and not relayed by anybody."""
     all_find(committee, *jobs)
     committee.sees(*jobs)

@@ -9,7 +9,7 @@ import pytest
 from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport
 from oracle.peers import Peers
 from oracle.routes import build_application
-from proofmill.chain.job_board import TrackedJob
+from proofmill.chain import Job
 from proofmill.health import Health
 from proofmill.store import DirectoryStore, ServiceServer
 from tests.unit.oracle.conftest import Committee, Member
@@ -30,7 +30,7 @@ def urls(committee: Committee, tmp_path: Path) -> Iterator[dict[str, str]]:
         )
         server = ServiceServer(application).start()
         servers.append(server)
-        addresses[member.account.address] = server.url
+        addresses[member.operator] = server.url
     yield addresses
     for server in servers:
         server.stop()
@@ -43,7 +43,7 @@ def over_http(member: Member, urls: dict[str, str]) -> Peers:
 
 
 def test_lead__over_http__quorum_and_hand_over(
-    committee: Committee, urls: dict[str, str], submitted_job: Callable[..., TrackedJob]
+    committee: Committee, urls: dict[str, str], submitted_job: Callable[..., Job]
 ) -> None:
     job = submitted_job()
     all_find(committee, job)
@@ -58,7 +58,7 @@ def test_lead__over_http__quorum_and_hand_over(
 
 
 def test_propose__one_peer_down_one_talks_nonsense__the_rest_answer(
-    committee: Committee, urls: dict[str, str], submitted_job: Callable[..., TrackedJob]
+    committee: Committee, urls: dict[str, str], submitted_job: Callable[..., Job]
 ) -> None:
     job = submitted_job()
     all_find(committee, job)
@@ -97,7 +97,7 @@ def test_post__hostile_body__refused_in_words(
 
 
 def test_attested__forged__refused(
-    committee: Committee, urls: dict[str, str], submitted_job: Callable[..., TrackedJob]
+    committee: Committee, urls: dict[str, str], submitted_job: Callable[..., Job]
 ) -> None:
     job = submitted_job()
     all_find(committee, job)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from oracle.rounds import Refusal
-from proofmill.chain.job_board import TrackedJob
-from proofmill.chain.types import Outcome
+from proofmill.chain import Job, Outcome
+from proofmill.chain.types import address
 from tests.unit.oracle.conftest import (
     NOW,
     Committee,
@@ -16,7 +16,7 @@ from tests.unit.oracle.conftest import (
 )
 from tests.unit.oracle.reports import all_find, proposal_of, report_on
 
-JobFactory = Callable[..., TrackedJob]
+JobFactory = Callable[..., Job]
 
 
 def test_endorse__same_report_twice__same_signature(committee: Committee, submitted_job: JobFactory) -> None:
@@ -70,6 +70,7 @@ def test_endorse__after_a_restart__remembers_what_it_signed(
         ({"observed_at": NOW - 1_801}, "age"),
         ({"observed_at": NOW + 1_801}, "age"),
         ({"evidence_hash": bytes(32)}, "evidence"),
+        ({"target": address("0x" + "11" * 20)}, "target"),
     ],
 )
 def test_endorse__report_with_one_thing_wrong__is_refused(
@@ -79,7 +80,8 @@ def test_endorse__report_with_one_thing_wrong__is_refused(
     all_find(committee, job)
     committee.sees(job)
     leader = committee.leader_of(1)
-    report = replace(report_on(leader, job), **change)  # type: ignore[arg-type]
+    honest = report_on(leader, job)
+    report = replace(honest, head=replace(honest.head, **change))  # type: ignore[arg-type]
     with pytest.raises(Refusal) as refusal:
         committee.others(leader)[1].rounds.endorse(proposal_of(committee, leader, report))
     assert refusal.value.code == code

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from oracle.peers import Peers, Reply
-from proofmill.chain.job_board import TrackedJob
+from proofmill.chain import Job
 from tests.unit.oracle.conftest import Committee
 from tests.unit.oracle.reports import all_find, proposal_of, report_on
 
@@ -58,7 +58,7 @@ def answering(status: str, body: bytes, *headers: str) -> Callable[[socket.socke
     return behave
 
 
-def ask(committee: Committee, url: str, job: TrackedJob, *, timeout: float = 5.0) -> Reply:
+def ask(committee: Committee, url: str, job: Job, *, timeout: float = 5.0) -> Reply:
     all_find(committee, job)
     leader = committee.leader_of(1)
     peers = Peers({MEMBER: url}, timeout=timeout)
@@ -83,14 +83,14 @@ def ask(committee: Committee, url: str, job: TrackedJob, *, timeout: float = 5.0
 )
 @pytest.mark.parametrize("status", ["200 OK", "409 Conflict"])
 def test_propose__nonsense_in_the_answer__is_no_answer(
-    committee: Committee, submitted_job: Callable[..., TrackedJob], serve: Serve, body: bytes, status: str
+    committee: Committee, submitted_job: Callable[..., Job], serve: Serve, body: bytes, status: str
 ) -> None:
     reply = ask(committee, serve(answering(status, body)), submitted_job())
     assert (reply.signature, reply.disputed_jobs) == (None, ())
 
 
 def test_propose__compressed_answer__is_not_unfolded(
-    committee: Committee, submitted_job: Callable[..., TrackedJob], serve: Serve
+    committee: Committee, submitted_job: Callable[..., Job], serve: Serve
 ) -> None:
     """32 MiB of zeros in 32 KiB; twice compressed it would be gigabytes."""
     bomb = gzip.compress(bytes(32 << 20))
@@ -100,7 +100,7 @@ def test_propose__compressed_answer__is_not_unfolded(
 
 
 def test_propose__answer_that_trickles__is_cut_off(
-    committee: Committee, submitted_job: Callable[..., TrackedJob], serve: Serve
+    committee: Committee, submitted_job: Callable[..., Job], serve: Serve
 ) -> None:
     """One byte now and then passes every timeout that counts from the last byte."""
 
@@ -117,7 +117,7 @@ def test_propose__answer_that_trickles__is_cut_off(
 
 
 def test_propose__control_characters_in_a_refusal__do_not_reach_the_log(
-    committee: Committee, submitted_job: Callable[..., TrackedJob], serve: Serve
+    committee: Committee, submitted_job: Callable[..., Job], serve: Serve
 ) -> None:
     body = b'{"error": "\\u001b[2Jgone", "code": "\\u001b", "jobs": []}'
     reply = ask(committee, serve(answering("409 Conflict", body)), submitted_job())

@@ -8,9 +8,7 @@ import pytest
 
 from oracle.ballots import Ballots
 from oracle.judge import Judge
-from proofmill.chain import open_database
-from proofmill.chain.job_board import TrackedJob
-from proofmill.chain.types import Outcome
+from proofmill.chain import Job, Outcome, open_database
 from proofmill.jobs import InvalidRequest, UnknownModel
 from proofmill.jobs.engine import Progress
 from proofmill.logs import get_logger
@@ -62,12 +60,12 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(judge, engine, store, ballots)
 
 
-def asking(job: TrackedJob, request: bytes) -> TrackedJob:
-    return replace(job, terms=replace(job.terms, input_root=content_id(request)))
+def asking(job: Job, request: bytes) -> Job:
+    return replace(job, input_root=content_id(request))
 
 
 def test_consider__right_answer__complete_and_the_answer_is_served(
-    bench: Bench, submitted_job: Callable[..., TrackedJob]
+    bench: Bench, submitted_job: Callable[..., Job]
 ) -> None:
     bench.store.put(REQUEST)
     job = asking(submitted_job(answer=REQUEST[::-1]), REQUEST)
@@ -78,7 +76,7 @@ def test_consider__right_answer__complete_and_the_answer_is_served(
 
 
 def test_consider__answer_wrong_in_one_bit__reject_with_the_right_hash(
-    bench: Bench, submitted_job: Callable[..., TrackedJob]
+    bench: Bench, submitted_job: Callable[..., Job]
 ) -> None:
     bench.store.put(REQUEST)
     wrong = bytearray(REQUEST[::-1])
@@ -86,12 +84,10 @@ def test_consider__answer_wrong_in_one_bit__reject_with_the_right_hash(
     finding = bench.judge.consider(asking(submitted_job(answer=bytes(wrong)), REQUEST))
     assert finding is not None
     assert finding.verdict.outcome is Outcome.REJECT
-    assert finding.verdict.reason == content_id(REQUEST[::-1])
+    assert finding.computed == content_id(REQUEST[::-1])
 
 
-def test_consider__judged_before__does_not_run_again(
-    bench: Bench, submitted_job: Callable[..., TrackedJob]
-) -> None:
+def test_consider__judged_before__does_not_run_again(bench: Bench, submitted_job: Callable[..., Job]) -> None:
     bench.store.put(REQUEST)
     job = asking(submitted_job(), REQUEST)
     assert bench.judge.consider(job) == bench.judge.consider(job)
@@ -100,7 +96,7 @@ def test_consider__judged_before__does_not_run_again(
 
 @pytest.mark.parametrize("request_blob", [b"!malformed", None])
 def test_consider__malformed_or_missing_request__no_verdict_and_not_asked_at_every_turn(
-    bench: Bench, submitted_job: Callable[..., TrackedJob], request_blob: bytes | None
+    bench: Bench, submitted_job: Callable[..., Job], request_blob: bytes | None
 ) -> None:
     if request_blob is not None:
         bench.store.put(request_blob)
@@ -112,15 +108,15 @@ def test_consider__malformed_or_missing_request__no_verdict_and_not_asked_at_eve
     assert bench.engine.runs == []
 
 
-def test_consider__unknown_model__no_verdict(bench: Bench, submitted_job: Callable[..., TrackedJob]) -> None:
+def test_consider__unknown_model__no_verdict(bench: Bench, submitted_job: Callable[..., Job]) -> None:
     bench.store.put(REQUEST)
     job = asking(submitted_job(), REQUEST)
-    job = replace(job, terms=replace(job.terms, model_id=bytes(32)))
+    job = replace(job, model_id=bytes(32))
     assert bench.judge.consider(job) is None
 
 
 def test_consider__store_is_full__verdict_is_given_all_the_same(
-    bench: Bench, submitted_job: Callable[..., TrackedJob], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, submitted_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever fills the disks of the committee must not silence it."""
     bench.store.put(REQUEST)
@@ -135,7 +131,7 @@ def test_consider__store_is_full__verdict_is_given_all_the_same(
 
 
 def test_consider__right_answer__is_not_kept_for_ever(
-    bench: Bench, submitted_job: Callable[..., TrackedJob]
+    bench: Bench, submitted_job: Callable[..., Job]
 ) -> None:
     bench.store.put(REQUEST)
     bench.judge.consider(asking(submitted_job(answer=REQUEST[::-1]), REQUEST))
@@ -147,7 +143,7 @@ def test_consider__right_answer__is_not_kept_for_ever(
 )
 def test_consider__request_that_breaks_the_engine__is_postponed(
     bench: Bench,
-    submitted_job: Callable[..., TrackedJob],
+    submitted_job: Callable[..., Job],
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:
@@ -164,7 +160,7 @@ def test_consider__request_that_breaks_the_engine__is_postponed(
 
 
 def test_next_of__jobs_that_failed__come_after_the_fresh_ones(
-    bench: Bench, submitted_job: Callable[..., TrackedJob], clock: Callable[[float], None]
+    bench: Bench, submitted_job: Callable[..., Job], clock: Callable[[float], None]
 ) -> None:
     """Jobs without an input, however many, do not keep an honest one waiting."""
     junk = [asking(submitted_job(number), b"missing") for number in (1, 2, 3)]
@@ -176,7 +172,7 @@ def test_next_of__jobs_that_failed__come_after_the_fresh_ones(
     assert bench.judge.next_of(junk) is None  # not due yet
 
 
-def test_next_of__judged_job__is_done(bench: Bench, submitted_job: Callable[..., TrackedJob]) -> None:
+def test_next_of__judged_job__is_done(bench: Bench, submitted_job: Callable[..., Job]) -> None:
     bench.store.put(REQUEST)
     job = asking(submitted_job(), REQUEST)
     assert bench.judge.next_of([job]) == job

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from proofmill.chain.job_board import TrackedJob
+from oracle.messages import MAXIMUM_MESSAGE_BYTES, MAXIMUM_SIGNATURES
+from proofmill.chain import Job, Outcome
+from proofmill.chain.reports import MAXIMUM_VERDICTS
 from proofmill.chain.typed_data import recover_signer
-from proofmill.chain.types import Outcome
+from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.store import StoreFull
 from tests.unit.oracle.conftest import (
     CHAIN_ID,
@@ -17,7 +19,7 @@ from tests.unit.oracle.conftest import (
 )
 from tests.unit.oracle.reports import all_find
 
-JobFactory = Callable[..., TrackedJob]
+JobFactory = Callable[..., Job]
 
 
 def test_lead__all_agree__completion_needs_two_signatures(
@@ -82,7 +84,7 @@ def test_lead__one_member_asleep__rejection_still_reaches_its_quorum(
     all_find(committee, job, outcome=Outcome.REJECT)
     committee.sees(job)
     leader = committee.leader_of(1)
-    leader.peers.asleep = {committee.others(leader)[0].account.address}
+    leader.peers.asleep = {committee.others(leader)[0].operator}
     leader.rounds.lead()
     leader.rounds.relay()
     assert len(leader.transmitted) == 1
@@ -95,7 +97,7 @@ def test_lead__two_members_asleep__rejection_waits_and_is_proposed_again(
     all_find(committee, job, outcome=Outcome.REJECT)
     committee.sees(job)
     leader = committee.leader_of(1)
-    leader.peers.asleep = {member.account.address for member in committee.others(leader)[:2]}
+    leader.peers.asleep = {member.operator for member in committee.others(leader)[:2]}
     leader.rounds.lead()
     leader.rounds.relay()
     assert leader.transmitted == []
@@ -219,7 +221,7 @@ def test_lead__rejection_without_its_quorum__does_not_hold_up_completions(
     all_find(committee, honest)
     committee.sees(lie, honest)
     leader = committee.leader_of(1)
-    leader.peers.asleep = {member.account.address for member in committee.others(leader)[:2]}
+    leader.peers.asleep = {member.operator for member in committee.others(leader)[:2]}
     leader.rounds.lead()
     leader.rounds.relay()
     assert [verdict.job_id for verdict in leader.transmitted[0].report.verdicts] == [2]
@@ -253,7 +255,7 @@ def test_lead__f_members_dispute_everything__jobs_do_not_travel_alone(
         for job in jobs:
             member.finds(job, Outcome.REJECT if member is liar else Outcome.COMPLETE)
     committee.sees(*jobs)
-    leader.peers.asleep = {member.account.address for member in sleepers}
+    leader.peers.asleep = {member.operator for member in sleepers}
     leader.rounds.lead()
     leader.peers.asleep = set()
     leader.rounds.lead()
@@ -276,3 +278,58 @@ def test_lead__store_has_no_room__verdicts_do_not_wait_for_it(
     leader.rounds.lead()
     leader.rounds.relay()
     assert len(leader.transmitted) == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECT, Outcome.VOID])
+def test_lead__verdict_that_takes_money__needs_three_signatures(
+    committee: Committee, submitted_job: JobFactory, outcome: Outcome
+) -> None:
+    job = submitted_job()
+    all_find(committee, job, outcome=outcome)
+    committee.sees(job)
+    leader = committee.leader_of(1)
+    leader.rounds.lead()
+    leader.rounds.relay()
+    [attested] = leader.transmitted
+    assert attested.signers.bit_count() == 3
+    assert [verdict.outcome for verdict in attested.report.verdicts] == [int(outcome)]
+
+
+def test_lead__member_was_ejected__the_rest_goes_on_without_it(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    """Its place stays and nobody can sign for it; three of four still reach every quorum."""
+    job = submitted_job()
+    all_find(committee, job, outcome=Outcome.REJECT)
+    ejected = committee.leader_of(2)
+    keys = tuple(
+        EMPTY_ADDRESS if member is ejected else member.account.address for member in committee.members
+    )
+    committee.sees(job, keys=keys)
+    leader = committee.leader_of(1)
+    leader.rounds.lead()
+    leader.rounds.relay()
+    [attested] = leader.transmitted
+    assert attested.signers == 0b1111 & ~(1 << committee.members.index(ejected))
+    committee.later(20)
+    ejected.rounds.lead()
+    ejected.rounds.relay()
+    assert ejected.transmitted == []
+
+
+def test_lead__report_as_full_as_it_may_be__fits_a_message(
+    committee: Committee, submitted_job: JobFactory
+) -> None:
+    jobs = [submitted_job(2**48 + number) for number in range(MAXIMUM_VERDICTS + 1)]
+    all_find(committee, *jobs)
+    committee.sees(*jobs)
+    leader = committee.leader_of(1)
+    leader.rounds.lead()
+    leader.rounds.relay()
+    [attested] = leader.transmitted
+    assert len(attested.report.verdicts) == MAXIMUM_VERDICTS
+    [signature, *_] = attested.signatures
+    largest = attested.model_copy(
+        update={"signers": (1 << 31) - 1, "signatures": [signature] * MAXIMUM_SIGNATURES}
+    )
+    assert len(largest.model_dump_json()) < MAXIMUM_MESSAGE_BYTES // 2

@@ -6,14 +6,14 @@ import pytest
 
 from oracle.messages import AttestedReport
 from oracle.rounds import Refusal
-from proofmill.chain.job_board import TrackedJob
+from proofmill.chain import Job
 from tests.unit.oracle.conftest import (
     NOW,
     Committee,
 )
 from tests.unit.oracle.reports import all_find, attested_and_held_back, attested_by, proposal_of, report_on
 
-JobFactory = Callable[..., TrackedJob]
+JobFactory = Callable[..., Job]
 
 
 def test_relay__leader_dies_after_handing_over__others_follow_by_rank(
