@@ -65,7 +65,7 @@ demo: setup ## one job paid, one liar slashed, on a local chain (FILE=your.txt t
 test: setup ## the whole test suite
 	@$(BIN)/python -m pytest
 
-check: setup ## formatting, lint, types, contracts, spelling
+check: setup ## formatting, lint, types, contracts (sizes, Slither, gas as committed), spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -73,6 +73,7 @@ check: setup ## formatting, lint, types, contracts, spelling
 	$(BIN)/python tools/check_contract_sizes.py
 	$(BIN)/python -m tools.slither_check
 	$(BIN)/python tools/export_abis.py --check
+	$(BIN)/python -m bench.gas --check
 	$(BIN)/codespell
 
 format: setup ## rewrite the Python files in the house format
