@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.models.oracle_committee import KEY_NOTICE, config_digest, key_grant_digest
+from tests.models.oracle_committee import KEY_NOTICE, key_grant_digest
 from tests.suite.deployment import MILL, NOBODY, actor, deploy, events_of, now, travel_to
 from tests.unit.contracts.oracle_committee.assembly import (
     BOND,
