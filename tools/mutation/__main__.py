@@ -55,6 +55,9 @@ def main() -> int:
     parser.add_argument("--without-stateful", action="store_true", help="unit and property tests only")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
     parser.add_argument(
+        "--judged", action="store_true", help="only those judged before, a fair sample of an interrupted run"
+    )
+    parser.add_argument(
         "--write", action="store_true", help="rewrite docs/MUTATION.md, keeping the reasons in it"
     )
     arguments = parser.parse_args()
@@ -67,6 +70,8 @@ def main() -> int:
     try:
         cache = ROOT / ".cache" / "mutation"
         runner = Runner(ROOT, cache, arguments.processes, with_stateful=not arguments.without_stateful)
+        if arguments.judged:
+            mutants = runner.judged(mutants)
         verdicts = runner.run(mutants)
     except BrokenTests as error:
         print(f"mutate: {error}", file=sys.stderr)

@@ -6,7 +6,9 @@ import enum
 import hashlib
 import json
 import os
+import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -29,8 +31,11 @@ COPIED_FILES: Final = ("pyproject.toml", "ape-config.yaml")
 LINKED: Final = (".venv", "node_modules", ".build")
 FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 COMPILER_ERROR: Final = re.compile(r"vyper\.exceptions\.\w+|CompilerPanic|StructureException")
+# Limits are seconds of processor, so that a busy machine does not pass for a noticed fault; a test that sleeps for ever
+# meets the limit on the clock.
 BASELINE_FACTOR: Final = 4
 LEAST_TIMEOUT: Final = 60.0
+CLOCK_FACTOR: Final = 10
 CACHE_TURNS: Final = 100  # compiled mutants are never needed again
 
 
@@ -150,7 +155,7 @@ class Scratch:
         return done.returncode == 0
 
     def run(self, tests: list[str], killers: list[str], timeout: float) -> tuple[int | None, str]:
-        """Exit status of pytest, none after a time-out, and what it wrote."""
+        """Exit status of pytest, none after a time-out (in seconds of processor), and what it wrote."""
         self._turns += 1
         if self._turns % CACHE_TURNS == 0:
             shutil.rmtree(self.folder / "home", ignore_errors=True)
@@ -179,11 +184,14 @@ class Scratch:
             text=True,
             start_new_session=True,
         )
+        resource.prlimit(process.pid, resource.RLIMIT_CPU, (int(timeout), int(timeout) + 1))
         try:
-            output, _ = process.communicate(timeout=timeout)
+            output, _ = process.communicate(timeout=CLOCK_FACTOR * timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+            return None, ""
+        if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
             return None, ""
         return process.returncode, output
 
@@ -191,7 +199,6 @@ class Scratch:
         return dict(os.environ) | {
             "HOME": str(self.folder / "home"),
             "PYTHONPATH": str(self.folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PROOFMILL_HYPOTHESIS_PROFILE": "quick",
         }
 
@@ -206,27 +213,38 @@ class Runner:
         self._processes = processes
         self.state = State(cache / "state.jsonl")
         self._timeouts: dict[str, float] = {}
+        self._digests: dict[str, str] = {}
         self._tests: dict[str, list[str]] = {}
         self._tests_digests: dict[str, str] = {}
+
+    def judged(self, mutants: list[Mutant]) -> list[Mutant]:
+        """Those that have a verdict of an earlier run that still counts."""
+        known = {verdict.id for verdict in self._recall(mutants)}
+        return [mutant for mutant in mutants if mutant.id in known]
+
+    def _recall(self, mutants: list[Mutant]) -> list[Verdict]:
+        for path in {mutant.path for mutant in mutants}:
+            self._digests[path] = digest_of([self._root / path])
+            self._tests[path] = tests_of(self._root, path, with_stateful=self._with_stateful)
+            self._tests_digests[path] = tests_digest(self._root, self._tests[path])
+        known = (
+            self.state.known(mutant, self._digests[mutant.path], self._tests_digests[mutant.path])
+            for mutant in mutants
+        )
+        return [verdict for verdict in known if verdict is not None]
 
     def run(self, mutants: list[Mutant]) -> list[Verdict]:
         """A verdict for each, from this run or an earlier one."""
         sources = {path: (self._root / path).read_text("utf-8") for path in {m.path for m in mutants}}
-        digests = {path: digest_of([self._root / path]) for path in sources}
-        for path in sources:
-            self._tests[path] = tests_of(self._root, path, with_stateful=self._with_stateful)
-            self._tests_digests[path] = tests_digest(self._root, self._tests[path])
-        verdicts, waiting = list[Verdict](), list[Mutant]()
-        for mutant in mutants:
-            known = self.state.known(mutant, digests[mutant.path], self._tests_digests[mutant.path])
-            if known is None:
-                waiting.append(mutant)
-            else:
-                verdicts.append(known)
+        verdicts = self._recall(mutants)
+        recalled = {verdict.id for verdict in verdicts}
+        waiting = [mutant for mutant in mutants if mutant.id not in recalled]
         if verdicts:
             print(f"mutate: {len(verdicts)} verdicts of earlier runs still count", file=sys.stderr)
         if not waiting:
             return verdicts
+        # In no order, so that what an interrupted run has judged is a fair sample of all.
+        random.Random(0).shuffle(waiting)
         scratches: SimpleQueue[Scratch] = SimpleQueue()
         copies = [Scratch(self._root, self._cache / f"copy-{n}") for n in range(self._processes)]
         for path in dict.fromkeys(mutant.path for mutant in waiting):
@@ -240,7 +258,7 @@ class Runner:
             nonlocal done
             scratch = scratches.get()
             try:
-                verdict = self._judge(scratch, mutant, sources[mutant.path], digests[mutant.path])
+                verdict = self._judge(scratch, mutant, sources[mutant.path])
             finally:
                 scratches.put(scratch)
             self.state.add(verdict)
@@ -256,35 +274,44 @@ class Runner:
         return verdicts
 
     def _baseline(self, scratch: Scratch, path: str) -> float:
-        """How long the tests of a file may take; they must pass as they are."""
-        started = time.monotonic()
+        """How long the tests of a file may take; they must pass as they are. Files with the same tests ask once."""
         tests = self._tests[path]
         if not tests:
             raise BrokenTests(f"{path} has no tests")
-        status, output = scratch.run(tests, [], 3_600)
-        if status != 0:
-            raise BrokenTests(f"the tests of {path} fail without a mutant:\n{output[-3_000:]}")
-        seconds = time.monotonic() - started
-        print(f"mutate: the tests of {path} take {seconds:.0f} s: {' '.join(tests)}", file=sys.stderr)
-        return max(LEAST_TIMEOUT, BASELINE_FACTOR * seconds)
+        contracts = digest_of(sorted((self._root / "contracts").rglob("*.vy*")))
+        key = hashlib.sha256("|".join([contracts, self._tests_digests[path], *sorted(tests)]).encode())
+        remembered = self._cache / "baselines" / key.hexdigest()[:16]
+        if not remembered.is_file():
+            started = time.monotonic()
+            status, output = scratch.run(tests, [], 3_600)
+            if status != 0:
+                raise BrokenTests(f"the tests of {path} fail without a mutant:\n{output[-3_000:]}")
+            seconds = time.monotonic() - started
+            print(f"mutate: the tests of {path} take {seconds:.0f} s: {' '.join(tests)}", file=sys.stderr)
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            remembered.write_text(f"{seconds:.1f}", encoding="utf-8")
+        return max(LEAST_TIMEOUT, BASELINE_FACTOR * float(remembered.read_text("utf-8")))
 
-    def _judge(self, scratch: Scratch, mutant: Mutant, source: str, source_digest: str) -> Verdict:
+    def _judge(self, scratch: Scratch, mutant: Mutant, source: str) -> Verdict:
         started = time.monotonic()
         scratch.write(mutant.path, mutant.apply(source))
         fate, test = Fate.SURVIVED, ""
         try:
-            if not scratch.compiles(contracts_with(self._root, mutant.path)[0]):
-                fate = Fate.INVALID
-            else:
-                killers = self.state.killers(mutant.path)
-                tests = self._tests[mutant.path]
-                status, output = scratch.run(tests, killers, self._timeouts[mutant.path])
-                if status is None:
-                    fate = Fate.TIMED_OUT
-                elif status != 0:
-                    fate = Fate.INVALID if COMPILER_ERROR.search(output) else Fate.KILLED
-                    found = FAILED.search(output)
-                    test = found[1] if found and fate is Fate.KILLED else ""
+            killers = self.state.killers(mutant.path)
+            tests = self._tests[mutant.path]
+            status, output = scratch.run(tests, killers, self._timeouts[mutant.path])
+            found = FAILED.search(output)
+            if status is None:
+                fate = Fate.TIMED_OUT
+            elif status != 0:
+                # A fixture that fails may have met a compiler that does not say so in one line.
+                is_suspect = found is None or found[0].startswith("ERROR")
+                contract = contracts_with(self._root, mutant.path)[0]
+                if COMPILER_ERROR.search(output) or (is_suspect and not scratch.compiles(contract)):
+                    fate = Fate.INVALID
+                else:
+                    fate = Fate.KILLED
+                    test = found[1] if found else ""
         finally:
             scratch.write(mutant.path, source)
         return Verdict(
@@ -295,6 +322,6 @@ class Runner:
             fate=fate,
             seconds=round(time.monotonic() - started, 1),
             test=test,
-            source_digest=source_digest,
+            source_digest=self._digests[mutant.path],
             tests_digest=self._tests_digests[mutant.path],
         )
