@@ -19,8 +19,10 @@ from contracts.modules import attestation
 from contracts.modules import committee_config
 from contracts.modules import eip712_domain
 from contracts.modules import equivocation
+from contracts.modules import expulsion
 from contracts.modules import fee_sharing
 from contracts.modules import membership
+from contracts.modules import misjudgement
 from contracts.modules import ownership
 from contracts.modules import pausable
 from contracts.modules import transmission
@@ -46,10 +48,17 @@ initializes: attestation[
     eip712_domain := eip712_domain,
 ]
 initializes: transmission[attestation := attestation]
-initializes: equivocation[
-    attestation := attestation,
+initializes: expulsion[
     committee_config := committee_config,
     membership := membership,
+]
+initializes: equivocation[
+    attestation := attestation,
+    expulsion := expulsion,
+]
+initializes: misjudgement[
+    attestation := attestation,
+    expulsion := expulsion,
 ]
 initializes: fee_sharing[
     committee_config := committee_config,
@@ -97,8 +106,9 @@ exports: (
     transmission.measurements_hash,
     attestation.report_digest,
     attestation.maximum_report_age,
-    # equivocation
+    # lies
     equivocation.prove_equivocation,
+    misjudgement.prove_misjudgement,
     # fees
     fee_sharing.share_fees,
     # ERC-5267

@@ -21,7 +21,32 @@ def _start(_kind: bytes32, _report: IOracleCommittee.Report) -> bytes32:
 
 @pure
 @internal
+def _commitment(_verdict: IOracleCommittee.Verdict) -> bytes32:
+    """
+    @dev The hash of the submitted job's record, all 256 bit of it.
+    """
+    return keccak256(
+        abi_encode(
+            keccak256(abi_encode(_verdict.terms)),
+            _verdict.answer.provider,
+            _verdict.answer.claimed_at,
+            _verdict.answer.deliverable,
+        )
+    )
+
+
+@pure
+@internal
+def _verdict_hash(_verdict: IOracleCommittee.Verdict, _commitment: bytes32) -> bytes32:
+    return keccak256(abi_encode(_verdict.job_id, _verdict.outcome, _commitment))
+
+
+@pure
+@internal
 def _add_verdict(_hash: bytes32, _verdict: IOracleCommittee.Verdict) -> bytes32:
+    """
+    @dev In one piece: each call of another function would cost 100 gas and more for each verdict of a batch.
+    """
     commitment: bytes32 = keccak256(
         abi_encode(
             keccak256(abi_encode(_verdict.terms)),
@@ -39,3 +64,9 @@ def _add_verdict(_hash: bytes32, _verdict: IOracleCommittee.Verdict) -> bytes32:
 @internal
 def _add_measurement(_hash: bytes32, _measurement: ICapabilityRegistry.Measurement) -> bytes32:
     return keccak256(abi_encode(_hash, keccak256(abi_encode(_measurement))))
+
+
+@pure
+@internal
+def _add(_hash: bytes32, _item: bytes32) -> bytes32:
+    return keccak256(abi_encode(_hash, _item))

@@ -9,7 +9,14 @@ from eth_typing import ChecksumAddress
 
 from proofmill.chain.client import Eip712Domain
 from proofmill.chain.ownable import PausableClient
-from proofmill.chain.reports import MAXIMUM_FEW_VERDICTS, Equivocation, Measurement, OpenedVerdict, ReportHead
+from proofmill.chain.reports import (
+    MAXIMUM_FEW_VERDICTS,
+    Equivocation,
+    Measurement,
+    Misjudgement,
+    OpenedVerdict,
+    ReportHead,
+)
 from proofmill.chain.types import BlockReference, ContractCall, address
 
 
@@ -96,6 +103,10 @@ class OracleCommittee(PausableClient):
     def prove_equivocation(self, proof: Equivocation) -> ContractCall:
         """Takes the bond of a member that signed two reports under one number."""
         return self._build("prove_equivocation", proof.to_abi())
+
+    def prove_misjudgement(self, proof: Misjudgement) -> ContractCall:
+        """Takes the bond of a member whose verdict the arithmetic refuted."""
+        return self._build("prove_misjudgement", proof.to_abi())
 
     def share_fees(self, escrow: str, token: str) -> ContractCall:
         """Collects this committee's fees and shares them among its members."""

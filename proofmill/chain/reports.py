@@ -164,6 +164,28 @@ class Equivocation(AbiStruct):
         unsigned(self.sequence, MAXIMUM_UINT64, "sequence")
 
 
+@dataclass(frozen=True, slots=True)
+class Misjudgement(AbiStruct):
+    """A member's verdict that the arithmetic refuted, in the report that it signed; ``items`` are the hashes of all its items."""
+
+    key: ChecksumAddress
+    report: ReportHead
+    items: tuple[bytes, ...]
+    index: int
+    verdict: OpenedVerdict
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", address(self.key, "key"))
+        object.__setattr__(self, "items", tuple(bytes32(item, "item") for item in self.items))
+        unsigned(self.index, MAXIMUM_VERDICTS - 1, "index")
+
+    def to_abi(self) -> tuple[Any, ...]:
+        """The values in the order of the struct on chain."""
+        head, verdict = self.report.to_abi(), self.verdict.to_abi()
+        return (self.key, head, list(self.items), self.index, verdict, self.signature)
+
+
 def items_hash(kind: bytes, head: ReportHead, items: Sequence[bytes]) -> bytes:
     """The chain of hashes that binds a report's head and its items, in order."""
     values = (kind, head.observed_at, head.evidence_hash, head.target)

@@ -92,15 +92,13 @@ def chained(kind: str, report: Report, items: Sequence[bytes]) -> bytes:
     return link
 
 
+def verdict_hash(verdict: Verdict) -> bytes:
+    """One item of a report."""
+    return words(["uint256", "uint8", "bytes32"], [verdict.job_id, verdict.outcome, commitment_of(verdict)])
+
+
 def verdicts_hash(report: Report, verdicts: Sequence[Verdict]) -> bytes:
-    return chained(
-        VERDICTS,
-        report,
-        [
-            words(["uint256", "uint8", "bytes32"], [verdict.job_id, verdict.outcome, commitment_of(verdict)])
-            for verdict in verdicts
-        ],
-    )
+    return chained(VERDICTS, report, [verdict_hash(verdict) for verdict in verdicts])
 
 
 def measurements_hash(report: Report, measurements: Sequence[Measurement]) -> bytes:
