@@ -1,7 +1,8 @@
 """Keccak-256 of one message, or of many of one length at once on all cores.
 
 The compiled kernels hash several messages per vector register; where there is no compiler, one message after the other is
-hashed by pycryptodome, with the same results.
+hashed by pycryptodome, with the same results. So are the first messages of a process that has not loaded the kernels: whoever
+only names the blobs of a small job waits for no tensor library and no compiler.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from Crypto.Hash import keccak
 from numpy.typing import NDArray
 
 from proofmill.exact.errors import InvalidOperand, NativeUnavailable
-from proofmill.exact.kernels.native.build import library
 
 Bytes = NDArray[np.uint8]
 
 _log = logging.getLogger(__name__)
 
 DIGEST_BYTES: Final = 32
+#: Messages hashed one by one before the kernels are loaded for more: a third of a second.
+_PATIENCE: Final = 1 << 16
 
 
 def keccak256(data: bytes) -> bytes:
@@ -37,10 +39,11 @@ def hash_leaf(data: bytes) -> bytes:
     return keccak256(keccak256(data))
 
 
-def hash_messages(messages: Bytes, *, twice: bool = False, native: bool = True) -> Bytes:
+def hash_messages(messages: Bytes, *, twice: bool = False, native: bool | None = None) -> Bytes:
     """Digests of messages along the last axis: uint8 [..., length] gives uint8 [..., 32].
 
-    ``twice`` makes them leaves. Rows may be strided, bytes of a row may not. ``native=False`` keeps the compiled kernels out.
+    ``twice`` makes them leaves. Rows may be strided, bytes of a row may not. ``native`` says whether to use the compiled
+    kernels; by default they are, once they are loaded or there is enough to hash to be worth loading them.
     """
     if messages.dtype != np.uint8 or messages.ndim < 1:
         raise InvalidOperand(
@@ -50,12 +53,32 @@ def hash_messages(messages: Bytes, *, twice: bool = False, native: bool = True) 
     digests = np.empty((*messages.shape[:-1], DIGEST_BYTES), dtype=np.uint8)
     if digests.size == 0:
         return digests
+    if native is None:
+        native = _is_worth_loading(digests.size // DIGEST_BYTES)
     function = _native_function() if native else None
     if function is None:
         _hash_each(messages, digests, hash_leaf if twice else keccak256)
     else:
         _hash_native(function, messages, digests, twice)
     return digests
+
+
+_hashed_one_by_one = 0
+
+
+def _is_worth_loading(count: int) -> bool:
+    """Whether ``count`` more messages justify the compiled kernels, which take seconds to load and at worst must be compiled."""
+    global _hashed_one_by_one
+    if _native_function.cache_info().currsize or _is_loaded():
+        return True
+    _hashed_one_by_one += count
+    return _hashed_one_by_one > _PATIENCE
+
+
+def _is_loaded() -> bool:
+    """Whether this process has loaded the compiled kernels for something else."""
+    build = sys.modules.get("proofmill.exact.kernels.native.build")
+    return build is not None and build.is_loaded()
 
 
 def _hash_each(messages: Bytes, digests: Bytes, function: Callable[[bytes], bytes]) -> None:
@@ -71,7 +94,7 @@ def _hash_native(function: Callable[..., None], messages: Bytes, digests: Bytes,
         messages = np.ascontiguousarray(messages)
     if messages.ndim > 3:
         messages = messages.reshape(-1, messages.shape[-2], length)
-    groups, members = (1, *messages.shape[:-1])[-2:]
+    groups, members = (1, 1, *messages.shape[:-1])[-2:]
     group_stride, member_stride = (0, 0, *messages.strides[:-1])[-2:]
     function(
         messages.ctypes.data,
@@ -90,6 +113,8 @@ def _native_function() -> Callable[..., None] | None:
     """The compiled hash, or None where there is none; the kernel reads words in little-endian order."""
     if sys.byteorder != "little":
         return None
+    from proofmill.exact.kernels.native.build import library  # imports torch, which takes seconds
+
     try:
         function = library().proofmill_keccak256
     except NativeUnavailable as error:

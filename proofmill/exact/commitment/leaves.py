@@ -20,18 +20,20 @@ E16 has one digit a weight; E16x has two, w = 256 · hi + lo with -128 <= lo <= 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from proofmill.exact.commitment.keccak import Bytes, hash_messages
 from proofmill.exact.commitment.merkle import MerkleTree, Opening, roots, tree_depth
 from proofmill.exact.errors import InvalidOpening
 
+if TYPE_CHECKING:  # those who only hash integers need no tensor library
+    from torch import Tensor
+
 Layout = Literal["matrix", "pairs", "linear", "rotation"]
-Parts = Mapping[str, Tensor]
+Parts = Mapping[str, "Tensor"]
 
 WORD_BYTES: Final = 32
 LEAF_ELEMENTS: Final = 256  # 32-bit integers in one leaf, at most

@@ -20,6 +20,7 @@ Integers = NDArray[Any]
 
 WORD_BYTES: Final = 32
 FIELD_BYTES: Final = 8
+DIGITS_MINIMUM: Final = -(1 << 15)
 OPERAND_HEADER: Final = 2  # exponent and index come before the elements of an operand
 
 
@@ -42,14 +43,21 @@ class Codec(ABC):
     def _read(self, data: bytes, count: int) -> list[int]:
         """The integers in bytes of the right length; stray padding is left to :meth:`decode`."""
 
-    def decode(self, data: bytes, count: int) -> list[int]:
-        """The integers of one leaf; InvalidOpening unless the bytes are those of :meth:`encode`."""
+    def read(self, data: bytes, count: int) -> list[int]:
+        """The integers of one leaf, whatever stands where no number does; InvalidOpening for bytes of another length."""
         if len(data) != self.size(count):
             raise malformed(f"a leaf of {len(data)} bytes, expected {self.size(count)}")
-        values = self._read(data, count)
-        if self.encode(np.array(values, dtype=np.int64)).tobytes() != data:
+        return self._read(data, count)
+
+    def decode(self, data: bytes, count: int) -> list[int]:
+        """The integers of one leaf; InvalidOpening unless the bytes are those of :meth:`encode`."""
+        values = self.read(data, count)
+        if not self._is_made_of(data, values):
             raise malformed("a leaf with bytes that mean nothing")
         return values
+
+    def _is_made_of(self, data: bytes, values: list[int]) -> bool:
+        return self.encode(np.array(values, dtype=np.int64)).tobytes() == data
 
 
 class _Integers(Codec):
@@ -107,6 +115,10 @@ class _Digits(Codec):
             values.append(256 * high + low)
         return values
 
+    def _is_made_of(self, data: bytes, values: list[int]) -> bool:
+        # hi = -128 with lo < 0 is no number of 16 bits; encoded modulo 2^16 it would be the same bytes.
+        return min(values) >= DIGITS_MINIMUM and super()._is_made_of(data, values)
+
 
 class _Operand(Codec):
     """Exponent and index of the maximum as two fields of one word, then the elements as digits."""
@@ -124,6 +136,12 @@ class _Operand(Codec):
     def _read(self, data: bytes, count: int) -> list[int]:
         header = self._fields._read(data[:WORD_BYTES], OPERAND_HEADER)
         return header + self._digits._read(data[WORD_BYTES:], count - OPERAND_HEADER)
+
+    def _is_made_of(self, data: bytes, values: list[int]) -> bool:
+        header, digits = values[:OPERAND_HEADER], values[OPERAND_HEADER:]
+        return self._fields._is_made_of(data[:WORD_BYTES], header) and self._digits._is_made_of(
+            data[WORD_BYTES:], digits
+        )
 
 
 INTEGERS: Final[Codec] = _Integers()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from proofmill.exact.commitment.descriptor import OperatorDescriptor, ProgramTree
@@ -35,20 +36,20 @@ class Claim:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything a judge of one step needs besides the claim."""
+    """Everything a judge of one step needs besides the claim.
+
+    ``openings`` are in the order in which the check asks for leaves, one for each time it asks.
+    """
 
     number: int  # of the operator
     step: Step
     descriptor: Opening
-    outputs: Mapping[Leaf, Opening]
-    inputs: Mapping[tuple[int, Leaf], Opening]
-    table: Mapping[tuple[int, int], Opening]
+    openings: tuple[Opening, ...]
 
     @property
     def size(self) -> int:
         """Bytes of all leaves and paths."""
-        openings = [self.descriptor, *self.outputs.values(), *self.inputs.values(), *self.table.values()]
-        return sum(opening.size for opening in openings)
+        return sum(opening.size for opening in (self.descriptor, *self.openings))
 
 
 # -------------------------------------------------------------------------------------------------- the judge
@@ -57,7 +58,8 @@ class Evidence:
 def judge(claim: Claim, evidence: Evidence) -> str | None:
     """The violation the evidence proves against the claim, in words, or None.
 
-    InvalidOpening if a leaf does not open against its root, is missing, or is not where the step says.
+    InvalidOpening if a leaf does not open against its root, is missing, or is not where the step says. Openings that the step
+    does not ask for are not looked at.
     """
     number, count = evidence.number, len(claim.roots) - 1
     if not 1 <= number <= count or evidence.descriptor.index != number:
@@ -73,35 +75,38 @@ def _verify(what: str, root: bytes, depth: int, index: int, opening: Opening) ->
     return opening.data
 
 
-def _verify_leaf(what: str, root: bytes, shape: Geometry, place: Leaf, opening: Opening | None) -> bytes:
-    if opening is None:
-        raise InvalidOpening(f"{what} is not opened at {place}", remedy=_REMEDY)
-    index, depth = shape.locate(place)
-    return _verify(f"{what} at {place}", root, depth, index, opening)
-
-
 class _Opened:
     """A view of opened leaves; every leaf is verified when it is read."""
 
     def __init__(self, claim: Claim, evidence: Evidence, operator: OperatorDescriptor) -> None:
         self._claim, self._evidence, self.operator = claim, evidence, operator
         self.length, self.sampling = claim.length, claim.sampling
+        self._openings = iter(evidence.openings)
 
     def output(self, place: Leaf) -> bytes:
-        opening = self._evidence.outputs.get(place)
         shape = geometry(self.operator, self.length)
-        return _verify_leaf("the output", self._claim.roots[self._evidence.number], shape, place, opening)
+        return self._next_leaf("the output", self._claim.roots[self._evidence.number], shape, place)
 
     def input(self, which: int, place: Leaf) -> bytes:
-        opening = self._evidence.inputs.get((which, place))
         shape = read_geometry(self.operator, which, self.length)
         root = self._claim.roots[self.operator.inputs[which].number]
-        return _verify_leaf(f"input {which}", root, shape, place, opening)
+        return self._next_leaf(f"input {which}", root, shape, place)
+
+    def _next_leaf(self, what: str, root: bytes, shape: Geometry, place: Leaf) -> bytes:
+        index, depth = shape.locate(place)
+        what = f"{what} at {place}"
+        return _verify(what, root, depth, index, self._next(what))
+
+    def _next(self, what: str) -> Opening:
+        opening = next(self._openings, None)
+        if opening is None:
+            raise InvalidOpening(f"{what} is not opened", remedy=_REMEDY)
+        return opening
 
     def table(self, row: int, leaf: int) -> bytes:
-        table, opening = self.operator.table, self._evidence.table.get((row, leaf))
-        if table is None or opening is None:
-            raise InvalidOpening(f"the table is not opened at leaf {leaf} of row {row}", remedy=_REMEDY)
+        table, opening = self.operator.table, self._next(f"the table's leaf {leaf} of row {row}")
+        if table is None:
+            raise InvalidOpening(f"{self.operator.kind} has no table", remedy=_REMEDY)
         depth = table_depth(table.shape.layout, table.shape.rows, table.shape.columns)
         per_row = depth - table_depth("linear", table.shape.rows, 1) if table.shape.layout != "pairs" else 0
         return _verify("a table's leaf", table.root, depth, row << per_row | leaf, opening)
@@ -128,21 +133,20 @@ class Witnesses:
     claimed: Source
     sources: Sequence[Source]  # the inputs
     table_tree: TableTree | None
-    outputs: set[Leaf] = field(default_factory=set)
-    inputs: set[tuple[int, Leaf]] = field(default_factory=set)
-    rows: set[tuple[int, int]] = field(default_factory=set)
+    asked: list[Callable[[], Opening]] = field(default_factory=list)
 
     def output(self, place: Leaf) -> bytes:
-        self.outputs.add(place)
+        self.asked.append(partial(self.claimed.open, place))
         return self.claimed.data(place)
 
     def input(self, which: int, place: Leaf) -> bytes:
-        self.inputs.add((which, place))
+        self.asked.append(partial(self.sources[which].open, place))
         return self.sources[which].data(place)
 
     def table(self, row: int, leaf: int) -> bytes:
-        self.rows.add((row, leaf))
-        return self._tree.open(row, leaf).data
+        opening = self._tree.open(row, leaf)
+        self.asked.append(lambda: opening)
+        return opening.data
 
     @property
     def _tree(self) -> TableTree:
@@ -151,15 +155,8 @@ class Witnesses:
         return self.table_tree
 
     def evidence(self, number: int, step: Step, program: ProgramTree) -> Evidence:
-        """Open what was noted."""
-        return Evidence(
-            number,
-            step,
-            program.open(number),
-            {place: self.claimed.open(place) for place in self.outputs},
-            {(which, place): self.sources[which].open(place) for which, place in self.inputs},
-            {(row, leaf): self._tree.open(row, leaf) for row, leaf in self.rows},
-        )
+        """Open what was noted, in that order."""
+        return Evidence(number, step, program.open(number), tuple(open_leaf() for open_leaf in self.asked))
 
 
 def first_difference(
@@ -202,8 +199,7 @@ def accuse(
     else:
         candidates = list(suspects(view.operator, grid, place, expected, found))
     for step in candidates:
-        for noted in (view.outputs, view.inputs, view.rows):
-            noted.clear()
+        view.asked.clear()
         if check_step(view, step) is not None:
             return view.evidence(number, step, program)
     return None

@@ -63,6 +63,8 @@ class _Unknown(dict[str, TableCommitment]):
 class Run:
     """One forward pass whose operators are made one by one; both tracing and opening drive it."""
 
+    producer_type: type[Producer] = Producer
+
     def __init__(
         self, model: Model, input: Tensor, kernels: Kernels | None = None, sampling: Sampling | None = None
     ) -> None:
@@ -88,7 +90,7 @@ class Run:
         inputs = [values[value] for value in operator.inputs]
         descriptor = self.operators[number - 1]
         rows = self.geometry(number).values.rows
-        return Producer(descriptor, rows, inputs, parts, self.kernels, self.sampling)
+        return self.producer_type(descriptor, rows, inputs, parts, self.kernels, self.sampling)
 
     def release(self, number: int, values: dict[int, Stored | Producer], keep: Container[int]) -> None:
         """Forget values that operator ``number`` was the last to read."""
@@ -275,7 +277,11 @@ def trace(
 
     Raises InvalidSequence or InvalidOperand for an input that does not fit the program.
     """
-    run = Run(model, input, kernels, sampling)
+    return trace_run(Run(model, input, kernels, sampling), sink=sink, keep=keep)
+
+
+def trace_run(run: Run, *, sink: Sink | None = None, keep: Container[int] = ()) -> Trace:
+    """Commit to every value of a run that is already set up; see :func:`trace`."""
     values: dict[int, Stored | Producer] = {0: run.input}
     commitments: dict[int, Commitment] = {}
 

@@ -166,6 +166,11 @@ def library(flags: tuple[str, ...] = NATIVE_FLAGS) -> ctypes.CDLL:
         return _load(flags)
 
 
+def is_loaded() -> bool:
+    """Whether a library has been loaded, so that calling it costs nothing more."""
+    return _load.cache_info().currsize > 0
+
+
 def set_threads(threads: int, flags: tuple[str, ...] = NATIVE_FLAGS) -> None:
     """How many threads one call may use from now on, the calling one included."""
     library(flags).proofmill_set_threads(threads)

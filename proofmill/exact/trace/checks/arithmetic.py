@@ -22,10 +22,15 @@ class FieldOutOfRange(Exception):
     """A committed number lies where no honest one can: a violation in itself."""
 
 
-def rounding_shift(x: int, shift: int) -> int:
-    """``rsh``; FieldOutOfRange for a shift that no honest witness leads to."""
+def require_shift(shift: int) -> None:
+    """FieldOutOfRange for a shift that no honest witness leads to."""
     if not 0 <= shift <= 62:
         raise FieldOutOfRange(f"a shift by {shift}")
+
+
+def rounding_shift(x: int, shift: int) -> int:
+    """``rsh``; FieldOutOfRange for a shift that no honest witness leads to."""
+    require_shift(shift)
     return (x + ((1 << shift) >> 1)) >> shift
 
 

@@ -48,9 +48,12 @@ class Softmax:
     def score(self, key: int) -> int:
         return self.facts.input(0, self.row, key, self.head)
 
-    def maximum(self) -> int:
+    def require_maximum(self) -> None:
         if not 0 <= self.index < self.visible:
             raise FieldOutOfRange(f"the maximum's index is {self.index}")
+
+    def maximum(self) -> int:
+        self.require_maximum()
         return self.score(self.index)
 
     def value_exponent(self, key: int) -> int:
@@ -68,6 +71,7 @@ def _softmax_maximum(facts: Facts, step: Step) -> str | None:
 
 def _softmax_greater(facts: Facts, step: Step) -> str | None:
     softmax = Softmax(facts, step)
+    softmax.require_maximum()
     if precedes(softmax.score(step.index), step.index, softmax.maximum(), softmax.index):
         return refuted("score", step.index, softmax.index)
     return None
@@ -107,8 +111,8 @@ def _softmax_reciprocal(facts: Facts, step: Step) -> str | None:
 
 
 def _softmax_element(facts: Facts, step: Step) -> str | None:
-    softmax = Softmax(facts, step)
     claimed = facts.output(step.row, step.index, step.section)
+    softmax = Softmax(facts, step)
     power = negative_power_of_two(softmax.maximum() - softmax.score(step.index))
     shift = 10 + softmax.exponent - softmax.value_exponent(step.index)
     return compare(f"the weight of key {step.index}", claimed, rounding_shift(power, shift))

@@ -59,8 +59,8 @@ def _rotate(facts: Facts, row: int, column: int) -> int:
         return facts.input(0, row, column)
     angles = facts.constants["head_size"] // 2
     angle = column % facts.constants["head_size"] // 2
-    first, second = (facts.input(0, row, column - column % 2 + i) for i in range(2))
-    cosine, sine = facts.table_element(row, angle), facts.table_element(row, angles + angle)
+    first, second = facts.input_pair(row, column - column % 2)
+    cosine, sine = facts.rotation(row, angle, angles)
     turned = first * sine + second * cosine if column % 2 else first * cosine - second * sine
     return saturate(rounding_shift(turned, 20))
 

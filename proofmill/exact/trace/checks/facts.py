@@ -3,6 +3,10 @@
 A check asks :class:`Facts` for the numbers it needs. Whoever prepares a step answers from memory and notes what was
 asked for; whoever judges it answers from opened leaves and refuses what was not opened. So the same few lines decide what
 has to be opened and whether it proves a violation.
+
+A check asks for leaves in a fixed order, once for each number or block that may lie in a leaf of its own, even if two of
+them share one; and it asks for nothing more once it has met a number that no honest output holds. Evidence is the openings
+in that order.
 """
 
 from __future__ import annotations
@@ -102,12 +106,22 @@ class Facts:
     # ------------------------------------------------------------------------------------- the claimed output
 
     def leaf(self, part: Part, row: int, section: int, leaf: int) -> list[int]:
-        """All integers of one leaf of the claimed output."""
+        """All integers of one leaf of the claimed output; MalformedLeaf if it has another length."""
         grid, place = self.geometry.grid(part), Leaf(part, row, section, leaf)
         require_place(grid, place)
         data = self._view.output(place)  # outside: a leaf that does not open is no violation
         try:
-            return grid.codec.decode(data, grid.leaf_count(row, leaf))
+            return grid.codec.read(data, grid.leaf_count(row, leaf))
+        except InvalidOpening as error:
+            raise MalformedLeaf(str(error)) from error
+
+    def require_form(self, part: Part, row: int, section: int, leaf: int) -> None:
+        """MalformedLeaf if the bytes of a leaf of the claimed output are not those of any numbers."""
+        grid, place = self.geometry.grid(part), Leaf(part, row, section, leaf)
+        require_place(grid, place)
+        data = self._view.output(place)
+        try:
+            grid.codec.decode(data, grid.leaf_count(row, leaf))
         except InvalidOpening as error:
             raise MalformedLeaf(str(error)) from error
 
@@ -139,7 +153,7 @@ class Facts:
     def _input_leaf(self, which: int, part: Part, row: int, section: int, leaf: int) -> list[int]:
         grid, place = self._reads[which].grid(part), Leaf(part, row, section, leaf)
         require_place(grid, place)
-        return grid.codec.decode(self._view.input(which, place), grid.leaf_count(row, leaf))
+        return grid.codec.read(self._view.input(which, place), grid.leaf_count(row, leaf))
 
     def input(self, which: int, row: int, index: int, section: int = 0) -> int:
         """One element of an input's values."""
@@ -147,6 +161,23 @@ class Facts:
         require_index("row", row, grid.rows)
         require_index("element", index, grid.count(row))
         return self._input_leaf(which, "values", row, section, index // grid.chunk)[index % grid.chunk]
+
+    def input_pair(self, row: int, index: int) -> tuple[int, int]:
+        """Elements ``index`` and ``index + 1`` of the first input; an even index, so that one leaf holds both."""
+        grid = self._reads[0].values
+        require_index("row", row, grid.rows)
+        require_index("element", index + 1, grid.count(row))
+        values = self._input_leaf(0, "values", row, 0, index // grid.chunk)
+        return values[index % grid.chunk], values[index % grid.chunk + 1]
+
+    def supplement_block(self, row: int, block: int) -> list[int]:
+        """Up to 64 elements of one row of the supplement."""
+        grid = self.geometry.grid("supplement")
+        require_index("row", row, grid.rows)
+        require_index("block", block, -(-grid.count(row) // BLOCK))
+        start = block * BLOCK
+        values = self.leaf("supplement", row, 0, start // grid.chunk)
+        return values[start % grid.chunk : start % grid.chunk + BLOCK]
 
     def input_block(self, row: int, block: int, section: int = 0) -> list[int]:
         """Up to 64 elements of the first input."""
@@ -181,22 +212,23 @@ class Facts:
         grid = operand.grid("supplement")
         place = Leaf("supplement", column, 0, block)
         require_place(grid, place)
-        return grid.codec.decode(self._view.input(1, place), grid.leaf_count(column, block))
+        return grid.codec.read(self._view.input(1, place), grid.leaf_count(column, block))
 
     # --------------------------------------------------------------------------------------------- the table
 
     def table_element(self, row: int, column: int) -> int:
-        """One integer of a matrix, or of cosines followed by sines."""
-        data = self._view.table(row, column // LEAF_ELEMENTS)
-        start = 4 * (column % LEAF_ELEMENTS)
-        return int.from_bytes(data[start : start + 4], "big", signed=True)
+        """One integer of a matrix."""
+        return _integer(self._view.table(row, column // LEAF_ELEMENTS), column % LEAF_ELEMENTS)
+
+    def rotation(self, row: int, angle: int, angles: int) -> tuple[int, int]:
+        """Cosine and sine; a head has at most 128 angles, so that one leaf holds a row."""
+        data = self._view.table(row, 0)
+        return _integer(data, angle), _integer(data, angles + angle)
 
     def pair(self, index: int) -> tuple[int, int]:
         """gamma and beta."""
-        data = self._view.table(index // PAIRS_PER_LEAF, 0)
-        start = 8 * (index % PAIRS_PER_LEAF)
-        gamma, beta = (int.from_bytes(data[at : at + 4], "big", signed=True) for at in (start, start + 4))
-        return gamma, beta
+        data, place = self._view.table(index // PAIRS_PER_LEAF, 0), 2 * (index % PAIRS_PER_LEAF)
+        return _integer(data, place), _integer(data, place + 1)
 
     def channel(self, row: int, inputs: int) -> tuple[list[int], int, int]:
         """Weights, multiplier and bias of one output channel."""
@@ -216,6 +248,10 @@ class Facts:
             int.from_bytes(data[at : at + 4], "big", signed=True) for at in (end - 8, end - 4)
         )
         return weights, multiplier, bias
+
+
+def _integer(data: bytes, place: int) -> int:
+    return int.from_bytes(data[4 * place : 4 * place + 4], "big", signed=True)
 
 
 def require_place(grid: Grid, place: Leaf) -> None:

@@ -23,8 +23,8 @@ FORM_STEPS: Final[Mapping[str, Part]] = {
 
 
 def _form(facts: Facts, step: Step) -> str | None:
-    """Leaf ``index`` of a section is bytes that no output has; reading it is the whole check."""
-    facts.leaf(FORM_STEPS[step.name], step.row, step.section, step.index)
+    """Leaf ``index`` of a section is bytes that no output has."""
+    facts.require_form(FORM_STEPS[step.name], step.row, step.section, step.index)
     return None
 
 

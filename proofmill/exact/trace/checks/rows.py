@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from proofmill.exact.trace.checks.arithmetic import FieldOutOfRange, rounding_shift, saturate
+from proofmill.exact.trace.checks.arithmetic import (
+    FieldOutOfRange,
+    require_shift,
+    rounding_shift,
+    saturate,
+)
 from proofmill.exact.trace.checks.elementwise import Check, compare
 from proofmill.exact.trace.checks.facts import Facts, Step, require_index
 from proofmill.exact.trace.geometry import BLOCK, LAYER_NORM_FIELDS, NORM_FIELDS, blocks
@@ -54,6 +59,7 @@ def _quantise_greater(facts: Facts, step: Step) -> str | None:
 
 def _quantise_element(facts: Facts, step: Step) -> str | None:
     claimed = facts.operand_output(step.row, step.section)
+    require_shift(claimed.exponent)
     expected = rounding_shift(_quantise_input(facts, step, step.index), claimed.exponent)
     return compare(f"element {step.index}", claimed.values[step.index], expected)
 
@@ -84,24 +90,23 @@ class Norm:
         self.sums, self.energies = running[:-count], running[-count:]
         self.bits = 24 if self.kind == "unit_mean" else 20
 
-    def require_drop(self) -> None:
-        if not 0 <= self.drop <= 62:
-            raise FieldOutOfRange(f"a shift by {self.drop}")
-
     def centred(self, index: int) -> int:
         """Element ``index`` of what is brought to one length."""
         if self.kind == "unit_mean":
             return self.facts.supplement(self.facts.input_rows() - 1, index)
         return self.facts.input(0, self.row, index) - self.mean
 
-    def rounded(self, index: int) -> int:
-        return rounding_shift(self.centred(index), self.drop)
+    def centred_block(self, block: int) -> list[int]:
+        """Up to 64 of these elements."""
+        if self.kind == "unit_mean":
+            return self.facts.supplement_block(self.facts.input_rows() - 1, block)
+        return [x - self.mean for x in self.facts.input_block(self.row, block)]
 
 
 def _norm_scalars(facts: Facts, step: Step) -> str | None:
     """Everything that follows from the witness alone."""
     norm = Norm(facts, step.row)
-    norm.require_drop()
+    require_shift(norm.drop)
     width = facts.operator.output.width
     if norm.sums:
         expected = (2 * norm.sums[-1] + width) // (2 * width)
@@ -145,21 +150,16 @@ def _norm_greater(facts: Facts, step: Step) -> str | None:
 
 def _norm_sum(facts: Facts, step: Step) -> str | None:
     norm = Norm(facts, step.row)
-    expected = sum(facts.input_block(step.row, step.index))
-    return compare(f"the sum of block {step.index}", _increase(norm.sums, step.index), expected)
+    increase = _increase(norm.sums, step.index)
+    return compare(f"the sum of block {step.index}", increase, sum(facts.input_block(step.row, step.index)))
 
 
 def _norm_square(facts: Facts, step: Step) -> str | None:
     norm = Norm(facts, step.row)
-    norm.require_drop()
-    if norm.kind == "unit_mean":
-        start = step.index * BLOCK
-        stop = min(start + BLOCK, facts.operator.output.width)
-        centred = [norm.centred(i) for i in range(start, stop)]
-    else:
-        centred = [x - norm.mean for x in facts.input_block(step.row, step.index)]
-    expected = sum(rounding_shift(c, norm.drop) ** 2 for c in centred)
-    return compare(f"the energy of block {step.index}", _increase(norm.energies, step.index), expected)
+    require_shift(norm.drop)
+    increase = _increase(norm.energies, step.index)
+    expected = sum(rounding_shift(c, norm.drop) ** 2 for c in norm.centred_block(step.index))
+    return compare(f"the energy of block {step.index}", increase, expected)
 
 
 def _increase(running: list[int], block: int) -> int:
@@ -168,14 +168,15 @@ def _increase(running: list[int], block: int) -> int:
 
 
 def _norm_element(facts: Facts, step: Step) -> str | None:
-    norm = Norm(facts, step.row)
     claimed = facts.output(step.row, step.index)
-    product = norm.rounded(step.index) * norm.reciprocal
-    if norm.kind == "unit_mean":
-        expected = rounding_shift(product, 38 - norm.lift)
-    else:
+    norm = Norm(facts, step.row)
+    fall = (38 if norm.kind == "unit_mean" else 39) - norm.lift
+    require_shift(norm.drop)
+    require_shift(fall)
+    product = rounding_shift(norm.centred(step.index), norm.drop) * norm.reciprocal
+    normalised = expected = rounding_shift(product, fall)
+    if norm.kind != "unit_mean":
         gamma, beta = facts.pair(step.index)
-        normalised = rounding_shift(product, 39 - norm.lift)
         expected = saturate(rounding_shift(normalised * gamma, 14) + beta)
     return compare(f"element {step.index} of row {step.row}", claimed, expected)
 
