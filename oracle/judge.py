@@ -9,13 +9,13 @@ from proofmill.backoff import Backoff
 from proofmill.chain.records import Job
 from proofmill.chain.reports import Outcome, Verdict
 from proofmill.errors import ProofmillError
-from proofmill.jobs import Engine, InvalidRequest, UnknownModel
+from proofmill.jobs import Engine, InvalidRequest, UnknownModel, identify
 from proofmill.logs import Logger
-from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, StoreError, content_id, to_cid
+from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, StoreError, describe
 
 
 class Judge:
-    """Fetches the request of a job, runs the model in exact integers and compares one hash with another."""
+    """Fetches the request of a job, runs the model in exact integers and compares one root with another."""
 
     def __init__(
         self, *, engine: Engine, fetcher: BlobFetcher, store: BlobStore, ballots: Ballots, log: Logger
@@ -73,7 +73,7 @@ class Judge:
         except Exception as error:  # noqa: BLE001  every member gets the same request: it must not end all of them at once
             self._postpone(job, f"a bug: {type(error).__name__}", error)
             return None
-        computed = content_id(answer)
+        computed = identify(answer)
         finding = Finding(
             escrow=job.escrow,
             verdict=Verdict(
@@ -94,8 +94,8 @@ class Judge:
             job=job.id,
             worker=job.provider,
             outcome=finding.verdict.outcome.name.lower(),
-            claimed=to_cid(finding.claimed),
-            computed=to_cid(computed),
+            claimed=describe(finding.claimed),
+            computed=describe(computed),
             seconds=round(time.monotonic() - started, 3),
         )
         return finding

@@ -50,9 +50,9 @@ from proofmill.chain.history import format_amount
 from proofmill.chain.terms import minimum_bond
 from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.errors import ProofmillError
-from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest, InvalidAnswer
+from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest, InvalidAnswer, identify
 from proofmill.settings import ChainSettings
-from proofmill.store import BlobFetcher, DirectoryStore, to_cid
+from proofmill.store import BlobFetcher, DirectoryStore, describe
 
 MILL = 10**18
 OUTAGE_PATIENCE_SECONDS = 120.0  # how long `wait` goes on asking a node that does not answer
@@ -179,7 +179,7 @@ class Client:
             policy = SenderPolicy(confirmations=settings.confirmations)
             sender = stack.enter_context(TransactionSender(web3, account, Journal(database), policy=policy))
             sender.resume()
-            store = DirectoryStore(settings.data_directory / "blobs")
+            store = DirectoryStore(settings.data_directory / "blobs", identify=identify)
             fetcher = stack.enter_context(BlobFetcher(store, settings.nodes))
             yield cls(account, web3, deployment, sender, fetcher, settings.poll_interval, watch)
 
@@ -230,7 +230,8 @@ class Client:
         data = request.to_bytes()
         input_root, holders = self.fetcher.upload(data)
         self._say(
-            "uploaded", f"request {to_cid(input_root)} ({len(data):,} bytes) is held by {len(holders)} nodes"
+            "uploaded",
+            f"request {describe(input_root)} ({len(data):,} bytes) is held by {len(holders)} nodes",
         )
         now = int(self.web3.eth.get_block("latest")["timestamp"])
         offer = JobOffer(
@@ -321,7 +322,7 @@ class Client:
                 f"job {job.id}: {len(request.sequences)} sequences were asked, {len(answer.embeddings)} answered",
                 remedy="Report this: the committee accepted an answer that cannot be right.",
             )
-        self._say("fetched", f"answer {to_cid(deliverable)}", job.id)
+        self._say("fetched", f"answer {describe(deliverable)}", job.id)
         return EmbeddingResult(job, job.input_root, deliverable, answer.embeddings, answer.fraction_bits)
 
     def jobs(self, *, everybody: bool = False) -> list[Job]:

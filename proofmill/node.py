@@ -25,6 +25,7 @@ from proofmill.chain.errors import node_failures
 from proofmill.chain.job_board import JobBoard
 from proofmill.errors import ProofmillError
 from proofmill.health import Health
+from proofmill.jobs import identify
 from proofmill.logs import Logger, configure_logs, get_logger
 from proofmill.settings import NodeSettings
 from proofmill.store import DirectoryStore, ServiceServer
@@ -79,7 +80,9 @@ class Node:
                 deployment=deployment,
                 suite=suite,
                 database=database,
-                store=DirectoryStore(settings.data_directory / "blobs", quota_bytes=settings.quota_bytes),
+                store=DirectoryStore(
+                    settings.data_directory / "blobs", quota_bytes=settings.quota_bytes, identify=identify
+                ),
                 sender=sender,
                 board=JobBoard(
                     web3,

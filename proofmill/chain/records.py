@@ -129,7 +129,7 @@ class Job:
     is_known: bool = True
     provider: ChecksumAddress = EMPTY_ADDRESS  # who claimed it
     claimed_at: int = 0
-    deliverable: bytes | None = None  # the digest of the answer, None before there is one
+    deliverable: bytes | None = None  # the root of the answer, None before there is one
     reopened: int = 0  # how many late workers it has lost, where its terms let it reopen
 
     @property

@@ -20,7 +20,7 @@ from proofmill.cli.values import AddressType, AmountType, ModelIdType
 from proofmill.client import Client, ClientSettings, EmbeddingResult, Terms
 from proofmill.errors import ProofmillError
 from proofmill.failures import report_failures
-from proofmill.store import to_cid
+from proofmill.store import describe
 
 
 class UnwritableOutput(ProofmillError):
@@ -119,7 +119,7 @@ def embed(
         "dimensions": int(result.quantized.shape[1]),
         "worker": result.job.provider,
         "price": str(result.job.price),
-        "answer": to_cid(result.answer_id),
+        "answer": describe(result.answer_id),
         "out": str(out),
     }
     if as_json:
@@ -168,7 +168,7 @@ def save_embeddings(out: Path, result: EmbeddingResult, sentences: list[str]) ->
                 fraction_bits=np.int64(result.fraction_bits),
                 embeddings=result.embeddings,
                 sentences=np.array(sentences, dtype=np.str_),
-                answer_sha256=np.frombuffer(result.answer_id, dtype=np.uint8),
+                answer_root=np.frombuffer(result.answer_id, dtype=np.uint8),
             )
         os.replace(name, out)
     except BaseException:

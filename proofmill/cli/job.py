@@ -16,7 +16,7 @@ from proofmill.cli.embed import check_writable, save_embeddings
 from proofmill.cli.settings_option import settings_option
 from proofmill.client import Client, ClientSettings
 from proofmill.failures import report_failures
-from proofmill.store import to_cid
+from proofmill.store import describe
 
 
 @click.group()
@@ -80,7 +80,7 @@ def fetch(job_id: int, out: Path, as_json: bool, settings: ClientSettings) -> No
         result = client.collect(client.wait(job_id))
     save_embeddings(out, result, [])
     if as_json:
-        print_json({**summary_as_json(result.job), "answer": to_cid(result.answer_id), "out": str(out)})
+        print_json({**summary_as_json(result.job), "answer": describe(result.answer_id), "out": str(out)})
     else:
         result_console().print(f"{len(result.quantized)} embeddings written to {out}")
 
@@ -164,8 +164,8 @@ def describe_job(current: Job) -> list[tuple[str, str]]:
         ("requester", terms.requester),
         ("worker", current.provider if current.is_claimed else "none yet"),
         ("model", "0x" + current.model_id.hex()),
-        ("request", to_cid(current.input_root)),
-        ("answer", to_cid(current.deliverable) if current.deliverable else "none yet"),
+        ("request", describe(current.input_root)),
+        ("answer", describe(current.deliverable) if current.deliverable else "none yet"),
         ("price", describe_price(current)),
         ("bond", format_amount(terms.bond)),
     ]
@@ -222,8 +222,8 @@ def job_as_json(current: Job, entries: list[HistoryEntry]) -> dict[str, Any]:
         "escrow": current.escrow,
         "evaluator": terms.evaluator,
         "model_id": "0x" + current.model_id.hex(),
-        "request": to_cid(current.input_root),
-        "answer": to_cid(current.deliverable) if current.deliverable else None,
+        "request": describe(current.input_root),
+        "answer": describe(current.deliverable) if current.deliverable else None,
         "arbiter": terms.arbiter if terms.is_exact else None,
         "payment_token": terms.payment_token,
         "price_floor": str(terms.price_floor),

@@ -2,6 +2,7 @@
 
 from proofmill.jobs.document import MAXIMUM_DOCUMENT_BYTES, sentences_of
 from proofmill.jobs.embedding import (
+    FRACTION_BITS,
     MAXIMUM_ANSWER_BYTES,
     MAXIMUM_REQUEST_BYTES,
     MAXIMUM_SEQUENCES,
@@ -18,8 +19,10 @@ from proofmill.jobs.errors import (
     ModelMismatch,
     UnknownModel,
 )
+from proofmill.jobs.identity import identify
 
 __all__ = [
+    "FRACTION_BITS",
     "MAXIMUM_ANSWER_BYTES",
     "MAXIMUM_DOCUMENT_BYTES",
     "MAXIMUM_REQUEST_BYTES",
@@ -37,6 +40,7 @@ __all__ = [
     "JobError",
     "ModelMismatch",
     "UnknownModel",
+    "identify",
     "minilm_engine",
     "sentences_of",
 ]

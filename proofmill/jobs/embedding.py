@@ -1,11 +1,13 @@
 """The blobs of an embedding job: what is asked and what is answered. docs/JOBS.md gives them byte by byte.
 
-One value has one encoding, so that equal answers have equal hashes. Limits that depend on the model
-(vocabulary, length of a sequence) are the engine's to check; these are the limits of the format.
+One value has one encoding and one root, and a root belongs to one blob: every field of a blob is bound by it, or is the
+same in all blobs of its kind. Limits that depend on the model (vocabulary, length of a sequence) are the engine's to check;
+these are the limits of the format.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +16,27 @@ import numpy as np
 import numpy.typing as npt
 
 from proofmill.errors import ProofmillError
+from proofmill.exact.trace.claims import (
+    MAXIMUM_ITEMS,
+    AnswerCommitment,
+    RequestCommitment,
+    RequestKind,
+    answer_items,
+    input_items,
+)
 from proofmill.jobs.canonical_cbor import NotCanonical, Value, decode, encode
 from proofmill.jobs.errors import InvalidAnswer, InvalidRequest
 
 REQUEST_KIND = "proofmill/embedding-request/1"
 ANSWER_KIND = "proofmill/embedding-answer/1"
 MODEL_ID_BYTES = 32
-MAXIMUM_SEQUENCES = 4_096
+MAXIMUM_SEQUENCES = MAXIMUM_ITEMS
 MAXIMUM_TOKENS_PER_JOB = 262_144
 MAXIMUM_TOKEN_ID = 2**32 - 1
 MAXIMUM_REQUEST_BYTES = 4 * 1024 * 1024
 MAXIMUM_ANSWER_BYTES = 16 * 1024 * 1024
 MAXIMUM_EMBEDDING_SIZE = 65_536
-MAXIMUM_FRACTION_BITS = 31
+FRACTION_BITS = 24  # of what `unit_mean` makes; an answer's root has no place for another
 
 _TOKEN_BYTES = 4
 _ELEMENT_BYTES = 4
@@ -54,6 +64,17 @@ class EmbeddingRequest:
     def token_count(self) -> int:
         """Tokens in all sequences together."""
         return sum(len(sequence) for sequence in self.sequences)
+
+    @functools.cached_property
+    def commitment(self) -> RequestCommitment:
+        """What the contracts know of the request. Its seed, which no map draws with, is the model's id as a number."""
+        items = input_items([np.array(ids, dtype=np.uint32) for ids in self.sequences])
+        return RequestCommitment(RequestKind.MAP, items, seed=int.from_bytes(self.model_id, "big"))
+
+    @property
+    def root(self) -> bytes:
+        """The 32 bytes by which the request is known: the job's input root."""
+        return self.commitment.root
 
     def to_bytes(self) -> bytes:
         """Return the request blob."""
@@ -94,13 +115,13 @@ class EmbeddingRequest:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingAnswer:
-    """One embedding per sequence: int32 ``(sequences, embedding size)``, each element × 2^-fraction_bits.
+    """One embedding per sequence: int32 ``(sequences, embedding size)``, each element × 2^-fraction_bits, which is 24.
 
     The array is a read-only copy backed by immutable bytes. Invalid values raise ``InvalidAnswer``.
     """
 
     embeddings: npt.NDArray[np.int32]
-    fraction_bits: int
+    fraction_bits: int = FRACTION_BITS
 
     def __post_init__(self) -> None:
         embeddings = self.embeddings
@@ -121,8 +142,18 @@ class EmbeddingAnswer:
     def __hash__(self) -> int:
         return hash(self.to_bytes())
 
+    @functools.cached_property
+    def commitment(self) -> AnswerCommitment:
+        """What the contracts know of the answer: each embedding is an item of one row."""
+        return AnswerCommitment(answer_items(list(self.embeddings[:, None])))
+
+    @property
+    def root(self) -> bytes:
+        """The 32 bytes by which the answer is known: the job's deliverable."""
+        return self.commitment.root
+
     def to_bytes(self) -> bytes:
-        """Return the answer blob, whose sha2-256 is the deliverable of the job."""
+        """Return the answer blob."""
         count, size = self.embeddings.shape
         return encode(
             {
@@ -183,7 +214,7 @@ def _read_fields(
 def _validate_model_id(model_id: object) -> None:
     if not isinstance(model_id, bytes) or len(model_id) != MODEL_ID_BYTES:
         raise InvalidRequest(
-            f"model_id: not {MODEL_ID_BYTES} bytes", remedy="Use the sha2-256 of the model's manifest."
+            f"model_id: not {MODEL_ID_BYTES} bytes", remedy="Use the id that the model's manifest gives."
         )
 
 
@@ -236,10 +267,10 @@ def _validate_shape(count: int, size: int) -> None:
 
 
 def _validate_fraction_bits(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAXIMUM_FRACTION_BITS:
+    if not isinstance(value, int) or value != FRACTION_BITS:
         raise InvalidAnswer(
-            f"fraction_bits: {ascii(value)[:40]} is not an integer in 0 … {MAXIMUM_FRACTION_BITS}",
-            remedy="Use the model's limits.fraction_bits.",
+            f"fraction_bits: {ascii(value)[:40]} is not {FRACTION_BITS}",
+            remedy="Use a model whose embeddings are unit vectors in Q.24.",
         )
     return value
 

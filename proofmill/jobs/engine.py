@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from proofmill.jobs.embedding import EmbeddingAnswer, EmbeddingRequest
+from proofmill.jobs.embedding import FRACTION_BITS, EmbeddingAnswer, EmbeddingRequest
 from proofmill.jobs.errors import InvalidRequest, ModelMismatch, UnknownModel
 
 Progress = Callable[[int, int], None]
@@ -131,6 +131,11 @@ class ExactEngine:
                     raise ModelMismatch(
                         f"the loader of model {model_id.hex()} gave model {embedder.model_id.hex()}",
                         remedy="Install the model files and the Proofmill version of this model id.",
+                    )
+                if embedder.limits.fraction_bits != FRACTION_BITS:
+                    raise ModelMismatch(
+                        f"model {model_id.hex()} answers with {embedder.limits.fraction_bits} fraction bits",
+                        remedy=f"An answer holds unit vectors in Q.{FRACTION_BITS}: serve a model that makes them.",
                     )
                 self._loaded[model_id] = embedder
             return embedder

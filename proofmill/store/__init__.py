@@ -1,6 +1,6 @@
-"""Content-addressed blobs: kept in a directory, served and fetched over HTTP. Knows no chain and no job."""
+"""Blobs known by 32 bytes that follow from them: kept in a directory, served and fetched over HTTP. Knows no chain and no job."""
 
-from proofmill.store.content_id import content_id, from_cid, to_cid
+from proofmill.store.content_id import Identify, content_id, describe, from_cid, to_cid
 from proofmill.store.directory import DirectoryStore
 from proofmill.store.errors import (
     BlobNotFound,
@@ -31,6 +31,7 @@ __all__ = [
     "BlobUnavailable",
     "CorruptBlob",
     "DirectoryStore",
+    "Identify",
     "InvalidContentId",
     "InvalidPeer",
     "PeerAnswer",
@@ -43,6 +44,7 @@ __all__ = [
     "UploadRefused",
     "blob_routes",
     "content_id",
+    "describe",
     "from_cid",
     "to_cid",
 ]

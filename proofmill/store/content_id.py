@@ -1,4 +1,8 @@
-"""Identity of a blob: the sha2-256 of its bytes, which people see as a CIDv1 (``bafkrei…``)."""
+"""Identity of a blob: 32 bytes that only its bytes give.
+
+By default that is their sha2-256, which people see as a CIDv1 (``bafkrei…``). Whoever makes a store may say otherwise; such an
+identity is shown as hexadecimal digits, because a CID would claim that it is a sha2-256.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,12 @@ import base64
 import binascii
 import hashlib
 import string
+from collections.abc import Callable
 
 from proofmill.store.errors import InvalidContentId
+
+#: Gives the identity of a blob, 32 bytes. Equal identities must mean equal bytes.
+Identify = Callable[[bytes], bytes]
 
 DIGEST_BYTES = 32
 # CIDv1: version 1 | codec 0x55 (raw bytes) | multihash 0x12 (sha2-256) | 0x20 (32 bytes follow)
@@ -18,8 +26,19 @@ _FORMS = "Give a CIDv1 of raw bytes (bafkrei…) or 64 hexadecimal digits, with 
 
 
 def content_id(data: bytes) -> bytes:
-    """Return the sha2-256 digest, 32 bytes, by which a blob is known."""
+    """Return the sha2-256 digest, 32 bytes: by default what a blob is known by."""
     return hashlib.sha256(data).digest()
+
+
+def describe(digest: bytes, data: bytes | None = None) -> str:
+    """Return how people see the identity ``digest``: a CID if ``data`` are bytes of which it is the sha2-256, else 0x-hex.
+
+    Both are accepted wherever an identity is asked for, by :func:`from_cid`.
+    """
+    if data is not None and content_id(data) == digest:
+        return to_cid(digest)
+    validate_digest(digest)
+    return "0x" + digest.hex()
 
 
 def to_cid(digest: bytes) -> str:
@@ -29,7 +48,7 @@ def to_cid(digest: bytes) -> str:
 
 
 def from_cid(text: str) -> bytes:
-    """Return the digest named by a CIDv1 or by hexadecimal digits (either case, with or without ``0x``)."""
+    """Return the identity named by a CIDv1 or by hexadecimal digits (either case, with or without ``0x``)."""
     digits = text[2:] if text.startswith("0x") else text
     if len(digits) == 2 * DIGEST_BYTES and all(digit in string.hexdigits for digit in digits):
         return bytes.fromhex(digits)
@@ -53,7 +72,7 @@ def validate_digest(digest: bytes) -> None:
     if not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES:
         raise InvalidContentId(
             f"a blob's digest is {DIGEST_BYTES} bytes, not {_shorten(repr(digest))}",
-            remedy="Pass the sha2-256 digest as bytes; from_cid() turns text into it.",
+            remedy="Pass the identity as bytes; from_cid() turns text into it.",
         )
 
 

@@ -4,7 +4,7 @@
 
     <root>/pinned/ab/<64 hex digits>      blobs that stay until unpinned
     <root>/unpinned/ab/<64 hex digits>    blobs that make room for others, least recently used first
-    <root>/quarantine/                    bytes that no longer had their digest, kept for a post-mortem
+    <root>/quarantine/                    bytes that no longer had their identity, kept for a post-mortem
     <root>/temporary/                     a write in progress
     <root>/usage                          bytes in use; never less than the truth (see ``_change_usage``)
     <root>/lock                           flock: held by the one process and thread that changes the directory
@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofmill.store.content_id import content_id, to_cid, validate_digest
+from proofmill.store.content_id import Identify, content_id, describe, validate_digest
 from proofmill.store.errors import BlobNotFound, CorruptBlob, StoreError, StoreFull, StoreUnusable
 
 DEFAULT_QUOTA_BYTES = 10 * 1024**3
@@ -42,15 +42,21 @@ class _StoredBlob:
 
 
 class DirectoryStore:
-    """Blobs as files. Every method is safe from any thread of any process that can write the directory."""
+    """Blobs as files. Every method is safe from any thread of any process that can write the directory.
 
-    def __init__(self, root: Path | str, *, quota_bytes: int = DEFAULT_QUOTA_BYTES) -> None:
+    ``identify`` gives the 32 bytes that a blob is known by; all who use one directory must give the same.
+    """
+
+    def __init__(
+        self, root: Path | str, *, quota_bytes: int = DEFAULT_QUOTA_BYTES, identify: Identify = content_id
+    ) -> None:
         if quota_bytes <= 0:
             raise StoreUnusable(
                 f"the quota is {quota_bytes} bytes", remedy="Set a quota of at least one byte, or omit it."
             )
         self.root = Path(root)
         self.quota_bytes = quota_bytes
+        self._identify = identify
         self._pinned = self.root / "pinned"
         self._unpinned = self.root / "unpinned"
         self._quarantine = self.root / "quarantine"
@@ -64,14 +70,18 @@ class DirectoryStore:
                     leftover.unlink(missing_ok=True)
                 self._write_usage(self._measure())
 
+    def identify(self, data: bytes) -> bytes:
+        """Return the 32 bytes under which this store has ``data``, or would have it."""
+        return self._identify(data)
+
     def put(self, data: bytes, *, pinned: bool = True) -> bytes:
-        """Keep ``data`` durably (on disk when this returns) and return its digest.
+        """Keep ``data`` durably (on disk when this returns) and return its identity.
 
         Putting a blob again is cheap and repairs a damaged copy; a pinned blob stays pinned. Raises
         ``StoreFull`` if there is no room after every unpinned blob made way; then nothing was evicted.
         """
         data = bytes(data)
-        digest = content_id(data)
+        digest = self._identify(data)
         with self._operating_system_errors(), self._locked():
             for area in (self._pinned, self._unpinned):
                 path = _path_in(area, digest)
@@ -95,7 +105,7 @@ class DirectoryStore:
         validate_digest(digest)
         with self._operating_system_errors():
             data = self._read(digest)
-            if data is None or content_id(data) != digest:
+            if data is None or self._identify(data) != digest:
                 # Another process may just have moved, repaired or evicted it: the view under the lock counts.
                 with self._locked():
                     data = self._read_or_quarantine(digest)
@@ -148,11 +158,11 @@ class DirectoryStore:
         if path is None:
             raise _not_found(digest)
         data = path.read_bytes()
-        if content_id(data) == digest:
+        if self._identify(data) == digest:
             return data
         aside = self._move_to_quarantine(path, len(data))
         raise CorruptBlob(
-            f"the stored bytes of {to_cid(digest)} were damaged; moved to {aside}", remedy=_REFETCH
+            f"the stored bytes of {describe(digest)} were damaged; moved to {aside}", remedy=_REFETCH
         )
 
     def _make_room(self, size: int) -> None:
@@ -265,7 +275,7 @@ def _path_in(area: Path, digest: bytes) -> Path:
 
 def _not_found(digest: bytes) -> BlobNotFound:
     return BlobNotFound(
-        f"{to_cid(digest)} is not in the store", remedy="Fetch it from a peer that has it, or put it again."
+        f"{describe(digest)} is not in the store", remedy="Fetch it from a peer that has it, or put it again."
     )
 
 

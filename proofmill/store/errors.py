@@ -21,7 +21,7 @@ class BlobNotFound(StoreError, LookupError):
 
 
 class CorruptBlob(StoreError):
-    """The stored bytes no longer have the digest they are stored under; they were moved aside."""
+    """The stored bytes no longer have the identity they are stored under; they were moved aside."""
 
 
 class StoreFull(StoreError):

@@ -1,6 +1,6 @@
 """Get blobs from the local store or from peers over HTTP, and give blobs to peers.
 
-A peer is trusted with nothing: its bytes count only if they have the digest asked for, and its time and the
+A peer is trusted with nothing: its bytes count only if they have the identity asked for, and its time and the
 number of bytes it may send are bounded.
 """
 
@@ -14,7 +14,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from proofmill.store.content_id import to_cid, validate_digest
+from proofmill.store.content_id import describe, validate_digest
 from proofmill.store.errors import (
     BlobNotFound,
     BlobTooLarge,
@@ -35,7 +35,7 @@ _LEAST_ATTEMPT_SECONDS = 0.05
 class BlobFetcher:
     """Fetch from the local store first, then from each peer in turn; upload to all peers. Thread-safe.
 
-    ``peers`` are base URLs such as ``http://10.0.0.2:8091``; a blob is at ``<peer>/blobs/<CID>``. One
+    ``peers`` are base URLs such as ``http://10.0.0.2:8091``; a blob is at ``<peer>/blobs/<64 hex digits>``. One
     question to one peer takes at most ``peer_timeout_seconds``, one ``fetch`` at most ``deadline_seconds``.
     Proxy settings of the environment are not used; pass a ``client`` to use a proxy or own certificates.
     """
@@ -91,7 +91,9 @@ class BlobFetcher:
                     answers.setdefault(peer, f"not asked, the {limit:g} seconds were over")
                     continue
                 seconds = min(remaining, self._peer_timeout_seconds)
-                outcome = ask_peer(self._client, peer, digest, seconds, self._maximum_blob_bytes)
+                outcome = ask_peer(
+                    self._client, peer, digest, seconds, self._maximum_blob_bytes, self._store.identify
+                )
                 if not isinstance(outcome, PeerRefusal):
                     self._keep(outcome)
                     return outcome
@@ -104,7 +106,7 @@ class BlobFetcher:
             time.sleep(pause)
             pause *= 2
         raise BlobUnavailable(
-            f"{to_cid(digest)} is not in the local store and no peer gave it",
+            f"{describe(digest)} is not in the local store and no peer gave it",
             answers=[PeerAnswer(peer, text) for peer, text in answers.items()],
             remedy="Add a peer that has the blob, ask its owner to upload it again, or try later.",
         )
@@ -112,7 +114,7 @@ class BlobFetcher:
     def upload(self, data: bytes) -> tuple[bytes, list[str]]:
         """Keep the blob, pinned, in the local store and give it to every peer at once.
 
-        Returns its digest and the peers that took it; raises ``UploadRefused`` if none did.
+        Returns its identity and the peers that took it; raises ``UploadRefused`` if none did.
         """
         data = bytes(data)
         if len(data) > self._maximum_blob_bytes:
@@ -133,7 +135,7 @@ class BlobFetcher:
                     answers.append(PeerAnswer(peer, refusal.reason))
         if not accepted:
             raise UploadRefused(
-                f"no peer took {to_cid(digest)}",
+                f"no peer took {describe(digest, data)}",
                 answers=answers,
                 remedy="Name a reachable peer that accepts uploads and has room.",
             )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from proofmill.store.content_id import content_id, to_cid
+from proofmill.store.content_id import Identify, describe
 
 Outcome = TypeVar("Outcome")
 
@@ -77,14 +77,14 @@ class ConnectionWatchdog:
 
 
 def ask_peer(
-    client: httpx.Client, peer: str, digest: bytes, seconds: float, maximum_bytes: int
+    client: httpx.Client, peer: str, digest: bytes, seconds: float, maximum_bytes: int, identify: Identify
 ) -> bytes | PeerRefusal:
     """Return the blob that ``peer`` has under ``digest``, or why it is not to be had there."""
 
     def read(watchdog: ConnectionWatchdog) -> bytes | PeerRefusal:
         with client.stream(
             "GET",
-            f"{peer}/blobs/{to_cid(digest)}",
+            f"{peer}/blobs/{digest.hex()}",
             headers=_HEADERS,
             timeout=seconds,
             follow_redirects=False,
@@ -97,8 +97,9 @@ def ask_peer(
             return PeerRefusal(f"sent more than {maximum_bytes:,} bytes", is_lie=True)
         if watchdog.has_fired:
             return _too_slow(seconds)
-        if content_id(body) != digest:
-            return PeerRefusal(f"sent wrong bytes ({to_cid(content_id(body))})", is_lie=True)
+        found = identify(body)
+        if found != digest:
+            return PeerRefusal(f"sent wrong bytes ({describe(found, body)})", is_lie=True)
         return body
 
     return _bounded(read, seconds)
@@ -112,7 +113,7 @@ def offer_to_peer(
     def write(watchdog: ConnectionWatchdog) -> PeerRefusal | None:
         with client.stream(
             "PUT",
-            f"{peer}/blobs/{to_cid(digest)}",
+            f"{peer}/blobs/{digest.hex()}",
             content=data,
             headers={**_HEADERS, "Content-Type": "application/octet-stream"},
             timeout=seconds,

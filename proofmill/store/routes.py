@@ -1,4 +1,4 @@
-"""Serve a blob store over HTTP: GET, HEAD and PUT of ``/blobs/{digest or CID}``.
+"""Serve a blob store over HTTP: GET, HEAD and PUT of ``/blobs/{hexadecimal digits or CID}``.
 
 Anyone who reaches the address may read, and may write if uploads are accepted: a blob needs no permission
 because its name proves its bytes, uploads are not pinned, and the store's quota bounds them. This module
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from proofmill.errors import ProofmillError
-from proofmill.store.content_id import content_id, from_cid, to_cid
+from proofmill.store.content_id import describe, from_cid
 from proofmill.store.errors import BlobNotFound, InvalidContentId, StoreError, StoreFull
 from proofmill.store.interface import DEFAULT_MAXIMUM_BLOB_BYTES, BlobStore
 
@@ -112,18 +112,19 @@ class _BlobService:
         self._uploads_in_progress += 1  # bounds the memory that bodies can take; one event loop, so no lock
         try:
             data = await self._receive(request)
-            if content_id(data) != digest:
+            found = await run_in_threadpool(self._store.identify, data)
+            if found != digest:
                 raise _Refusal(
                     422,
-                    f"the body is {to_cid(content_id(data))}, not {to_cid(digest)}",
-                    remedy="Send the bytes whose sha2-256 the address names.",
+                    f"the body is {describe(found, data)}, not {describe(digest)}",
+                    remedy="Send the bytes whose identity the address names.",
                 )
             known = await run_in_threadpool(self._store.has, digest)
             await run_in_threadpool(lambda: self._store.put(data, pinned=False))
         finally:
             self._uploads_in_progress -= 1
         return JSONResponse(
-            {"digest": digest.hex(), "cid": to_cid(digest)}, status_code=200 if known else 201
+            {"digest": digest.hex(), "name": describe(digest, data)}, status_code=200 if known else 201
         )
 
     async def _receive(self, request: Request) -> bytes:

@@ -29,7 +29,7 @@ from proofmill.client import (
 )
 from proofmill.devnet.anvil import Anvil
 from proofmill.exact import InvalidText
-from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest
+from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest, identify
 from proofmill.store import BlobFetcher, DirectoryStore, UploadRefused
 from tests.integration.chain.faults import faulty
 from tests.integration.committee import judge
@@ -42,7 +42,7 @@ STAKE = 500 * MILL
 
 @pytest.fixture
 def store(tmp_path: Path) -> DirectoryStore:
-    return DirectoryStore(tmp_path / "client")
+    return DirectoryStore(tmp_path / "client", identify=identify)
 
 
 @pytest.fixture
@@ -147,6 +147,14 @@ def test_post__terms_that_the_escrow_refuses__says_why_and_spends_nothing(
 
 def test_post__no_bond_named__is_the_least_that_the_escrow_accepts(client: Client) -> None:
     assert client.post(REQUEST, Terms(price=7 * MILL)).terms.bond == 7 * MILL
+
+
+def test_post__request__is_on_chain_and_in_the_store_by_its_root(
+    client: Client, suite: Suite, store: DirectoryStore
+) -> None:
+    posted = client.post(REQUEST, TERMS)
+    assert suite.job_escrow.job(posted.id).input_root == REQUEST.root
+    assert store.get(REQUEST.root) == REQUEST.to_bytes()
 
 
 def test_post__no_ether__says_so(client: Client, anvil: Anvil) -> None:

@@ -22,7 +22,6 @@ from proofmill.jobs import (
     InvalidRequest,
 )
 from proofmill.jobs.embedding import ANSWER_KIND, REQUEST_KIND
-from proofmill.store import content_id, to_cid
 
 MODEL = bytes(range(32))
 REQUEST = EmbeddingRequest(MODEL, ((101, 7592, 102), (2**32 - 1,)))
@@ -91,7 +90,7 @@ def test_answer__known_value__has_the_documented_bytes() -> None:
         ({"sequences": [b""]}, r"sequences\[0\]: empty"),
         ({"sequences": [b"1234", b"12345"]}, r"sequences\[1\]"),
         ({"sequences": [[1, 2]]}, r"sequences\[0\]"),
-        ({"sequences": [b"1234"] * (MAXIMUM_SEQUENCES + 1)}, "sequences: 4,097 are over the limit of 4,096"),
+        ({"sequences": [b"1234"] * (MAXIMUM_SEQUENCES + 1)}, "sequences: 1,025 are over the limit of 1,024"),
         ({"sequences": [bytes(4 * MAXIMUM_TOKENS_PER_JOB + 4)]}, "sequences: 262,145 tokens are over"),
         ({"extra": 1}, "extra: unknown field"),
         ({"\x1b[2J": 1}, r"\\x1b\[2J: unknown field"),
@@ -109,14 +108,15 @@ def test_request_from_bytes__wrong_field__is_named(changes: dict[str, object], f
         ({"kind": REQUEST_KIND}, "kind"),
         ({"count": 0}, "count: 0 is outside"),
         ({"count": b"1"}, "count: not an unsigned integer"),
-        ({"count": MAXIMUM_SEQUENCES + 1}, "count: 4097 is outside"),
+        ({"count": MAXIMUM_SEQUENCES + 1}, "count: 1025 is outside"),
         ({"count": 2**63}, "count"),
         ({"size": 0}, "size: 0 is outside"),
         ({"size": "2"}, "size: not an unsigned integer"),
         ({"size": 2**40}, "size"),
         ({"size": 1}, "embeddings: not a byte string of 1 × 1 × 4 bytes"),
-        ({"count": 4096, "size": 65536}, "embeddings: 4096 × 65536 do not fit"),
-        ({"fraction_bits": 32}, "fraction_bits: 32"),
+        ({"count": 1024, "size": 65536}, "embeddings: 1024 × 65536 do not fit"),
+        ({"fraction_bits": 23}, "fraction_bits: 23 is not 24"),
+        ({"fraction_bits": 2**32 + 24}, "fraction_bits"),
         ({"fraction_bits": "24"}, "fraction_bits"),
         ({"embeddings": "12345678"}, "embeddings"),
         ({"embeddings": [0, 0]}, "embeddings"),
@@ -153,7 +153,7 @@ KEYS = {"kind": REQUEST_KIND, "model_id": MODEL, "sequences": [b"1234"]}
         (b"\x81" * 100, "nested deeper"),
         (b"\x9b" + b"\xff" * 8, "the data ends"),
         (b"\x5b" + b"\xff" * 8, "the data ends"),
-        (b"\x9a\x00\x3f\xff\xf0" + bytes(0x3FFFF0), "more than 4,160 values"),
+        (b"\x9a\x00\x3f\xff\xf0" + bytes(0x3FFFF0), "more than 1,088 values"),
         (cbor2.dumps([]), "not a map"),
         (bytes(MAXIMUM_REQUEST_BYTES + 1), "over the limit of 4,194,304"),
     ],
@@ -211,7 +211,7 @@ def test_request__assignment__is_refused() -> None:
         np.zeros(2, np.int32),
         np.zeros((0, 2), np.int32),
         np.zeros((1, 0), np.int32),
-        np.zeros((4096, 1024), np.int32),
+        np.zeros((1024, 4096), np.int32),
         [[1, 2]],
     ],
 )
@@ -220,7 +220,7 @@ def test_answer__invalid_array__cannot_be_built(embeddings: np.ndarray) -> None:
         EmbeddingAnswer(embeddings, 24)
 
 
-@pytest.mark.parametrize("fraction_bits", [-1, 32, 1.0, True, None])
+@pytest.mark.parametrize("fraction_bits", [-1, 0, 23, 25, 24.0, True, None])
 def test_answer__invalid_fraction_bits__cannot_be_built(fraction_bits: int) -> None:
     with pytest.raises(InvalidAnswer, match="fraction_bits"):
         EmbeddingAnswer(np.zeros((1, 1), np.int32), fraction_bits)
@@ -241,7 +241,7 @@ def test_answer__equality__is_by_value() -> None:
     same = EmbeddingAnswer(ANSWER.embeddings.copy(), 24)
     assert same == ANSWER
     assert hash(same) == hash(ANSWER)
-    assert EmbeddingAnswer(ANSWER.embeddings, 23) != ANSWER
+    assert EmbeddingAnswer(ANSWER.embeddings + np.int32(1)) != ANSWER
     assert ANSWER != "answer"
 
 
@@ -261,5 +261,14 @@ def test_documentation__byte_by_byte_examples__are_what_the_code_writes() -> Non
         "".join(re.split(r" {2,}", line.strip())[0] for line in example.splitlines()) for example in examples
     ]
     assert [digits.replace(" ", "") for digits in documented] == [REQUEST_HEX, ANSWER_HEX]
-    for blob in (REQUEST.to_bytes(), ANSWER.to_bytes()):
-        assert f"{len(blob)} bytes, `{to_cid(content_id(blob))}`" in text
+    for blob in (REQUEST, ANSWER):
+        assert f"{len(blob.to_bytes())} bytes, root `0x{blob.root.hex()}`" in text
+
+
+def test_documentation__roots_of_the_examples__are_what_the_code_makes() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "JOBS.md").read_text("utf-8")
+    section = text[text.index("## Roots") :]
+    request, answer = REQUEST.commitment, ANSWER.commitment
+    made = [*(item.root for item in request.items), request.items_root]
+    made += [*(item.root for item in answer.items), answer.answers_root]
+    assert re.findall(r"= 0x([0-9a-f]{64})", section) == [root.hex() for root in made]

@@ -165,6 +165,14 @@ def test_execute__load_fails_once__is_tried_again() -> None:
     assert engine.execute(MODEL, _request((1,)))
 
 
+def test_execute__model_of_other_fraction_bits__is_refused() -> None:
+    class Coarse(PolynomialEmbedder):
+        limits = Limits(fraction_bits=23)
+
+    with pytest.raises(ModelMismatch, match="23 fraction bits"):
+        ExactEngine({MODEL: Coarse}).execute(MODEL, _request((1,)))
+
+
 def test_execute__loader_gives_another_model__is_refused() -> None:
     engine = ExactEngine({MODEL: lambda: PolynomialEmbedder("other")})
     with pytest.raises(ModelMismatch, match=MODEL.hex()):

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from oracle.ballots import Ballots
 from oracle.judge import Judge
 from proofmill.chain import Job, Outcome, open_database
-from proofmill.jobs import InvalidRequest, UnknownModel
+from proofmill.jobs import EmbeddingAnswer, InvalidRequest, UnknownModel
 from proofmill.jobs.engine import Progress
 from proofmill.logs import get_logger
 from proofmill.store import BlobFetcher, DirectoryStore, StoreFull, content_id
@@ -85,6 +86,18 @@ def test_consider__answer_wrong_in_one_bit__reject_with_the_right_hash(
     assert finding is not None
     assert finding.verdict.outcome is Outcome.REJECT
     assert finding.computed == content_id(REQUEST[::-1])
+
+
+def test_consider__answer_of_a_known_kind__is_compared_by_its_root(
+    bench: Bench, submitted_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = EmbeddingAnswer(np.array([[1, 2]], np.int32))
+    monkeypatch.setattr(bench.engine, "execute", lambda *_: answer.to_bytes())
+    bench.store.put(REQUEST)
+    job = replace(asking(submitted_job(), REQUEST), deliverable=answer.root)
+    finding = bench.judge.consider(job)
+    assert finding is not None
+    assert (finding.computed, finding.verdict.outcome) == (answer.root, Outcome.COMPLETE)
 
 
 def test_consider__judged_before__does_not_run_again(bench: Bench, submitted_job: Callable[..., Job]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from proofmill.store import InvalidContentId, content_id, from_cid, to_cid
+from proofmill.store import InvalidContentId, content_id, describe, from_cid, to_cid
 
 EMPTY_CID = (
     "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"  # the CID of no bytes, as IPFS gives it
@@ -56,3 +56,13 @@ def test_from_cid__not_an_identifier__is_refused_with_a_remedy(text: str) -> Non
 def test_to_cid__not_a_digest__is_refused(digest: bytes) -> None:
     with pytest.raises(InvalidContentId):
         to_cid(digest)
+
+
+def test_describe__sha2_256_of_the_bytes__is_a_cid() -> None:
+    digest = content_id(b"hello world")
+    assert describe(digest, b"hello world") == HELLO_CID
+    for unproved in (describe(digest), describe(digest, b"hello")):
+        assert unproved == "0x" + digest.hex()
+        assert from_cid(unproved) == digest
+    with pytest.raises(InvalidContentId):
+        describe(digest[:31])

@@ -35,6 +35,10 @@ def _file_of(store: DirectoryStore, digest: bytes) -> Path:
     return path
 
 
+def _backwards(data: bytes) -> bytes:
+    return content_id(data[::-1])
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> DirectoryStore:
     return DirectoryStore(tmp_path / "blobs", quota_bytes=1000)
@@ -68,7 +72,7 @@ def test_put__pinned_after_unpinned__is_pinned(store: DirectoryStore) -> None:
 
 def test_get__absent__raises_not_found(store: DirectoryStore) -> None:
     assert not store.has(bytes(32))
-    with pytest.raises(BlobNotFound, match="bafkrei"):
+    with pytest.raises(BlobNotFound, match="0x" + "00" * 32):
         store.get(bytes(32))
 
 
@@ -78,6 +82,16 @@ def test_get__not_a_digest__is_refused(store: DirectoryStore) -> None:
             store.get(wrong)  # type: ignore[arg-type]
         with pytest.raises(InvalidContentId):
             store.has(wrong)  # type: ignore[arg-type]
+
+
+def test_identify__given_to_the_store__names_and_verifies_blobs(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "blobs", identify=_backwards)
+    digest = store.put(b"data")
+    assert digest == store.identify(b"data") == content_id(b"atad")
+    assert (store.get(digest), store.has(content_id(b"data"))) == (b"data", False)
+    _file_of(store, digest).write_bytes(b"atad")  # its sha2-256 is right, what this store asks for is not
+    with pytest.raises(CorruptBlob, match="0x" + digest.hex()):
+        store.get(digest)
 
 
 def test_get__after_reopening__finds_blobs_and_pins(store: DirectoryStore) -> None:

@@ -108,7 +108,7 @@ def test_put__new_and_known__is_stored_unpinned(make_server: MakeServer, http: h
     digest = content_id(b"data")
     first, second = (http.put(f"{url}/blobs/{to_cid(digest)}", content=b"data") for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 200)
-    assert first.json() == {"digest": digest.hex(), "cid": to_cid(digest)}
+    assert first.json() == {"digest": digest.hex(), "name": to_cid(digest)}
     assert store.get(digest) == b"data"
     assert not store.is_pinned(digest)
 
@@ -244,7 +244,7 @@ def test_fetch__nobody_has_it__names_each_answer(make_server: MakeServer, local:
         fetcher.fetch(bytes(32))
     missing, unreachable = caught.value.answers
     assert (missing.peer, unreachable.peer) == (url, "http://127.0.0.1:9")
-    assert missing.outcome.startswith("answered 404: bafkrei")
+    assert missing.outcome.startswith("answered 404: 0x0000")
     assert "ConnectError" in unreachable.outcome
     assert url in str(caught.value)
 
@@ -252,6 +252,30 @@ def test_fetch__nobody_has_it__names_each_answer(make_server: MakeServer, local:
 def test_fetch__no_peers__says_so(local: DirectoryStore) -> None:
     with BlobFetcher(local) as fetcher, pytest.raises(BlobUnavailable, match="no peer is configured"):
         fetcher.fetch(bytes(32))
+
+
+def test_identities__given_to_both_stores__are_those_of_the_wire(tmp_path: Path) -> None:
+    def backwards(data: bytes) -> bytes:
+        return content_id(data[::-1])
+
+    remote = DirectoryStore(tmp_path / "remote", identify=backwards)
+    app = Starlette(routes=blob_routes(remote, accept_uploads=True))
+    with ServiceServer(app) as server, httpx.Client(trust_env=False) as http:
+        local = DirectoryStore(tmp_path / "local", identify=backwards)
+        with BlobFetcher(local, [server.url]) as fetcher:
+            assert fetcher.upload(b"data") == (backwards(b"data"), [server.url])
+            remote.put(b"more")
+            assert fetcher.fetch(backwards(b"more")) == b"more"
+        known = http.put(f"{server.url}/blobs/{backwards(b'data').hex()}", content=b"data")
+        assert known.json()["name"] == "0x" + backwards(b"data").hex(), "a CID would claim a sha2-256"
+        refused = http.put(f"{server.url}/blobs/{content_id(b'data').hex()}", content=b"data")
+        _assert_error(refused, 422)
+        assert f"the body is 0x{backwards(b'data').hex()}" in refused.json()["error"]
+        with (
+            BlobFetcher(DirectoryStore(tmp_path / "other"), [server.url], rounds=1) as stranger,
+            pytest.raises(BlobUnavailable, match=f"sent wrong bytes .{to_cid(content_id(b'data'))}"),
+        ):
+            stranger.fetch(backwards(b"data"))
 
 
 def test_upload__one_of_three_accepts__succeeds(make_server: MakeServer, local: DirectoryStore) -> None:
