@@ -1,4 +1,4 @@
-"""``proofmill model``: import published models, look at them, check them, time them."""
+"""``proofmill model``: import published models, look at them, check them, time them, register them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from proofmill.cli.model.bench import bench
 from proofmill.cli.model.importing import import_model
+from proofmill.cli.model.registering import register
 from proofmill.cli.model.show import list_models, show
 from proofmill.cli.model.verify import verify
 
@@ -15,5 +16,5 @@ def model() -> None:
     """Models as integer programs."""
 
 
-for command in (list_models, import_model, show, verify, bench):
+for command in (list_models, import_model, show, verify, bench, register):
     model.add_command(command)
