@@ -34,7 +34,26 @@ CONTRACT_NAMES: Final = {
     "job_escrow": "JobEscrow",
     "oracle_committee": "OracleCommittee",
     "capability_registry": "CapabilityRegistry",
+    "model_registry": "ModelRegistry",
+    "linear_verifier": "LinearVerifier",
+    "element_verifier": "ElementVerifier",
+    "activation_verifier": "ActivationVerifier",
+    "row_verifier": "RowVerifier",
+    "attention_verifier": "AttentionVerifier",
+    "selection_verifier": "SelectionVerifier",
+    "op_verifier": "OpVerifier",
+    "trace_reader": "TraceReader",
+    "dispute_game": "DisputeGame",
 }
+# In the order in which OpVerifier takes them.
+STEP_VERIFIERS: Final = (
+    "linear_verifier",
+    "element_verifier",
+    "activation_verifier",
+    "row_verifier",
+    "attention_verifier",
+    "selection_verifier",
+)
 
 
 class ArtifactMissing(ProofmillError, FileNotFoundError):
@@ -129,9 +148,17 @@ def deploy_suite(
         ("accept payments", escrow.set_payment_token(token, chosen.bond_rate)),
         ("set evaluator", escrow.set_evaluator(suite.oracle_committee.address)),
         ("set capability registry", escrow.set_capability_registry(suite.capability_registry.address)),
+        ("set arbiter", escrow.set_arbiter(suite.dispute_game.address)),
     ]
     if admin != deployer:
-        owned = (staking, escrow, suite.oracle_committee, suite.capability_registry)
+        owned = (
+            staking,
+            escrow,
+            suite.oracle_committee,
+            suite.capability_registry,
+            suite.model_registry,
+            suite.dispute_game,
+        )
         steps += [(f"hand over {contract.name}", contract.transfer_ownership(admin)) for contract in owned]
     sender.send_many([(f"deploy {chosen.name}: {step}", call) for step, call in steps])
     return replace(deployment, code_hashes=code_hashes(web3, where))
@@ -200,8 +227,15 @@ def _deploy_contracts(
                 parameters.member_bond,
             ),
             "capability_registry": (where.get("oracle_committee"), deployer),
+            "model_registry": (deployer,),
+            "op_verifier": tuple(where.get(verifier) for verifier in STEP_VERIFIERS),
+            "dispute_game": (
+                *(where.get(part) for part in ("job_escrow", "staking", "model_registry", "trace_reader")),
+                where.get("op_verifier"),
+                deployer,
+            ),
         }
-        call = _creation(web3, contract_name, artifacts.creation_code(contract_name), arguments[name])
+        call = _creation(web3, contract_name, artifacts.creation_code(contract_name), arguments.get(name, ()))
         receipt = sender.send(f"deploy {parameters.name}: {contract_name}", call)
         where[name] = to_checksum_address(receipt["contractAddress"] or EMPTY_ADDRESS)
         blocks.append(int(receipt["blockNumber"]))

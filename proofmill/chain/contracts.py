@@ -2,8 +2,10 @@
 
 from proofmill.chain.capability_registry import CapabilityRegistry
 from proofmill.chain.client import ContractClient, load_abi
+from proofmill.chain.dispute_game import DisputeGame
 from proofmill.chain.job_escrow import JobEscrow
 from proofmill.chain.mill_token import Authorization, MillToken, Permit
+from proofmill.chain.model_registry import ModelRegistry
 from proofmill.chain.oracle_committee import OracleCommittee
 from proofmill.chain.staking import Staking
 
@@ -11,8 +13,10 @@ __all__ = [
     "Authorization",
     "CapabilityRegistry",
     "ContractClient",
+    "DisputeGame",
     "JobEscrow",
     "MillToken",
+    "ModelRegistry",
     "OracleCommittee",
     "Permit",
     "Staking",

@@ -13,7 +13,15 @@ from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 from web3 import Web3
 
-from proofmill.chain.contracts import CapabilityRegistry, JobEscrow, MillToken, OracleCommittee, Staking
+from proofmill.chain.contracts import (
+    CapabilityRegistry,
+    DisputeGame,
+    JobEscrow,
+    MillToken,
+    ModelRegistry,
+    OracleCommittee,
+    Staking,
+)
 from proofmill.chain.errors import DeploymentInvalid, DeploymentNotFound, InvalidValue, WrongChain
 from proofmill.chain.types import address
 
@@ -23,19 +31,31 @@ CONTRACT_FIELDS: Final = (
     "job_escrow",
     "oracle_committee",
     "capability_registry",
+    "model_registry",
+    "linear_verifier",
+    "element_verifier",
+    "activation_verifier",
+    "row_verifier",
+    "attention_verifier",
+    "selection_verifier",
+    "op_verifier",
+    "trace_reader",
+    "dispute_game",
 )
 REMEDY: Final = "Use the manifest that `ape run deploy` wrote for this chain."
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The typed clients of one deployment."""
+    """The typed clients of one deployment; contracts that only other contracts call have none."""
 
     mill_token: MillToken
     staking: Staking
     job_escrow: JobEscrow
     oracle_committee: OracleCommittee
     capability_registry: CapabilityRegistry
+    model_registry: ModelRegistry
+    dispute_game: DisputeGame
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,16 @@ class Deployment:
     job_escrow: ChecksumAddress
     oracle_committee: ChecksumAddress
     capability_registry: ChecksumAddress
+    model_registry: ChecksumAddress
+    linear_verifier: ChecksumAddress
+    element_verifier: ChecksumAddress
+    activation_verifier: ChecksumAddress
+    row_verifier: ChecksumAddress
+    attention_verifier: ChecksumAddress
+    selection_verifier: ChecksumAddress
+    op_verifier: ChecksumAddress
+    trace_reader: ChecksumAddress
+    dispute_game: ChecksumAddress
     deployed_block: int
     name: str = "proofmill"
     code_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -115,6 +145,8 @@ class Deployment:
             job_escrow=JobEscrow(web3, self.job_escrow, deployed_block=self.deployed_block),
             oracle_committee=OracleCommittee(web3, self.oracle_committee),
             capability_registry=CapabilityRegistry(web3, self.capability_registry),
+            model_registry=ModelRegistry(web3, self.model_registry),
+            dispute_game=DisputeGame(web3, self.dispute_game),
         )
 
 

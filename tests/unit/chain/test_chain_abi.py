@@ -14,8 +14,10 @@ from web3 import Web3
 from proofmill.chain.contracts import (
     CapabilityRegistry,
     ContractClient,
+    DisputeGame,
     JobEscrow,
     MillToken,
+    ModelRegistry,
     OracleCommittee,
     Staking,
     load_abi,
@@ -28,6 +30,7 @@ from proofmill.chain.reports import (
     MAXIMUM_VERDICTS,
     Equivocation,
     Measurement,
+    Misjudgement,
     OpenedVerdict,
     ReportHead,
 )
@@ -36,7 +39,15 @@ from proofmill.chain.terms import JobOffer, JobTerms
 from proofmill.chain.types import ContractCall
 from proofmill.devnet.anvil import REPOSITORY
 
-CLIENTS = [MillToken, Staking, JobEscrow, OracleCommittee, CapabilityRegistry]
+CLIENTS = [
+    MillToken,
+    Staking,
+    JobEscrow,
+    OracleCommittee,
+    CapabilityRegistry,
+    ModelRegistry,
+    DisputeGame,
+]
 RENAMED = {"name": "token_name"}  # `name` is the contract's own name on every client
 STRUCTS = {
     "JobOffer": JobOffer,
@@ -47,6 +58,7 @@ STRUCTS = {
     "Report": ReportHead,
     "Equivocation": Equivocation,
     "Measurement": Measurement,
+    "Misjudgement": Misjudgement,
     "Penalty": Penalty,
 }
 ADDRESS = "0x" + "11" * 20

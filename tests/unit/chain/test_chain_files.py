@@ -17,6 +17,7 @@ from web3.exceptions import ContractLogicError, Web3RPCError
 from proofmill.chain import Deployment, Journal, SenderPolicy, create_keystore, load_keystore, open_database
 from proofmill.chain.connection import connect
 from proofmill.chain.database import bind_chain
+from proofmill.chain.deployment import CONTRACT_FIELDS
 from proofmill.chain.errors import (
     ChainReplaced,
     DeploymentInvalid,
@@ -96,7 +97,7 @@ def test_keystore__missing_or_open__is_told(
 
 
 def manifest() -> dict[str, Any]:
-    names = ("mill_token", "staking", "job_escrow", "oracle_committee", "capability_registry")
+    names = CONTRACT_FIELDS
     return {
         "chain_id": 1,
         "deployed_block": 2,
