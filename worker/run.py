@@ -5,6 +5,8 @@ from starlette.applications import Starlette
 
 from proofmill.chain.errors import node_failures
 from proofmill.chain.types import address
+from proofmill.disputes.docket import Docket
+from proofmill.disputes.matter import KnownModels, Reruns
 from proofmill.errors import ProofmillError
 from proofmill.health import health_routes
 from proofmill.jobs import Engine
@@ -13,6 +15,7 @@ from proofmill.node import Node
 from proofmill.service import run_until_stopped, stop_on_signals
 from proofmill.store import BlobFetcher, blob_routes
 from worker.config import WorkerSettings
+from worker.defence import OwnDefence, first_block_of_disputes
 from worker.earnings import EarningsCollector
 from worker.policy import Policy
 from worker.service import Worker
@@ -55,6 +58,16 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
             ),
             health=node.health,
             log=node.log,
+            defence=OwnDefence(
+                operator=operator,
+                suite=node.suite,
+                sender=node.sender,
+                docket=Docket(node.suite.dispute_game, _first_block(node)),
+                reruns=Reruns(KnownModels()),
+                engine=engine,
+                fetcher=fetcher,
+                log=node.log,
+            ),
         )
         stop_on_signals(worker.stop)
         application = Starlette(
@@ -69,6 +82,11 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
             )
             _drain(worker, node.log)
         fetcher.close()
+
+
+def _first_block(node: Node) -> int:
+    with node_failures():
+        return first_block_of_disputes(node.web3, node.deployment.deployed_block)
 
 
 def _check_key(node: Node, operator: ChecksumAddress) -> None:

@@ -1,4 +1,4 @@
-"""The worker's cycle: look at the chain, finish what is claimed, free what is stuck, claim one job that pays.
+"""The worker's cycle: look at the chain, finish what is claimed, free what is stuck, defend what is doubted, claim one job.
 
 Nothing here must be remembered: whether a job is claimed or submitted is read from the chain, and each transaction is an
 intent of the journaled sender, so the cycle can be killed anywhere and started again.
@@ -19,7 +19,8 @@ from proofmill.chain.types import MAXIMUM_UINT8
 from proofmill.health import Health
 from proofmill.jobs import Engine, InvalidRequest, JobError
 from proofmill.logs import Logger
-from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, StoreError, to_cid
+from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, StoreError, describe
+from worker.defence import OwnDefence
 from worker.earnings import EarningsCollector
 from worker.policy import Circumstances, Policy
 
@@ -36,7 +37,10 @@ _CLAIM_REMEDIES: Final[Mapping[str, str]] = {
 
 
 class Worker:
-    """One operator that serves the models of `engine`. `step` is one cycle, to be repeated until `stopping` is set."""
+    """One operator that serves the models of `engine`. `step` is one cycle, to be repeated until `stopping` is set.
+
+    Without a `defence` it takes no part in disputes: where jobs have an arbiter, whoever challenges it then wins.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Worker:
         earnings: EarningsCollector,
         health: Health,
         log: Logger,
+        defence: OwnDefence | None = None,
     ) -> None:
         self._operator = operator
         self._suite = suite
@@ -66,6 +71,7 @@ class Worker:
         self._earnings = earnings
         self._health = health
         self._log = log
+        self._defence = defence
         self._stopping = threading.Event()
         self._left_alone: dict[int, str] = {}
         self._looks: Backoff[int] = Backoff()  # at requests that were missing or malformed, by job
@@ -94,9 +100,12 @@ class Worker:
                 self._advance(job, view)
             except (JobError, StoreError) as error:
                 self._log.error("own job does not advance", job=job.id, error=str(error), remedy=error.remedy)
+        disputes = self._defence.step(own) if self._defence is not None else 0
         self._claim_one([job for job in view.open if job.is_open], view)
         self._earnings.collect_if_due(view.block_hash)
-        self._health.cycle_done(block=view.block_number, open_jobs=len(view.open), own_jobs=len(own))
+        self._health.cycle_done(
+            block=view.block_number, open_jobs=len(view.open), own_jobs=len(own), own_disputes=disputes
+        )
 
     def drain(self) -> None:
         """Collect what is worth it before the end; jobs that are still open wait for the next start.
@@ -207,10 +216,10 @@ class Worker:
         except (CallReverted, TransactionReverted) as error:
             self._log.error("submission refused", job=job.id, why=str(error))
             return
-        self._log.info("submitted", job=job.id, answer=to_cid(deliverable))
+        self._log.info("submitted", job=job.id, answer=describe(deliverable))
 
     def _compute(self, job: Job) -> bytes:
-        """The digest of the answer, which is in the store."""
+        """The root of the answer, which is in the store."""
         request = self._fetcher.fetch(job.input_root)
         answer = self._engine.execute(job.model_id, request)
         # Not pinned: old answers make room, else a full store would cost the bond of every job after it.

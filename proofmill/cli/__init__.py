@@ -16,6 +16,7 @@ _COMMANDS = {
     "committee": ("proofmill.cli.committee", "committee"),
     "demo": ("proofmill.cli.demo", "demo"),
     "devnet": ("proofmill.cli.devnet", "devnet"),
+    "dispute": ("proofmill.cli.dispute", "dispute"),
     "earnings": ("proofmill.cli.earnings", "earnings"),
     "embed": ("proofmill.cli.embed", "embed"),
     "hot-key": ("proofmill.cli.stake", "hot_key"),
