@@ -1,0 +1,1 @@
+"""Fuzzes disputes: lies told about real models, each played to its verdict on the real contracts."""
