@@ -7,6 +7,8 @@ TORCH ?= auto
 TORCH_INDEX ?=
 FILE ?=
 FUZZ ?= 1000000
+N ?= 30
+MODEL ?=
 MUTATE ?=
 
 VENV := .venv
@@ -20,7 +22,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export APE_DATA_FOLDER := $(CURDIR)/.cache/ape
 export PROOFMILL_CACHE := $(CURDIR)/.cache/proofmill
 
-.PHONY: help setup demo test check format golden bench bench-exact bench-gas fuzz mutate abi lock clean
+.PHONY: help setup demo test check format golden bench bench-exact bench-gas fuzz fuzz-disputes mutate abi lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,7 +65,7 @@ demo: setup ## one job paid, one liar slashed, on a local chain (FILE=your.txt t
 	@$(BIN)/proofmill demo $(FILE)
 
 test: setup ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m tools.run_tests
 
 check: setup ## formatting, lint, types, contracts (sizes, Slither, gas as committed), spelling
 	$(BIN)/ruff check .
@@ -85,6 +87,10 @@ golden: setup ## recompute every model's golden answer on every carrier, also as
 
 fuzz: setup ## random histories of the whole suite against its models, resumable (FUZZ=contract calls, 1,000,000 unless told)
 	@$(BIN)/python -m tools.fuzz $(FUZZ)
+
+fuzz-disputes: setup ## lies about real answers, each played to its verdict, then hostile challengers (N=games of each, MODEL=names)
+	@$(BIN)/python -m tools.fuzz_disputes $(N) $(if $(MODEL),--model $(MODEL))
+	@$(BIN)/python -m tools.fuzz_disputes $(N) --hostile $(if $(MODEL),--model $(MODEL))
 
 mutate: setup ## small faults in the contracts, and whether the tests notice, resumable (MUTATE=file, folder or how many)
 	@$(BIN)/python -m tools.mutation $(MUTATE)

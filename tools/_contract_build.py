@@ -14,7 +14,23 @@ from vyper.cli.vyper_compile import compile_files
 from vyper.compiler.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DEPLOYABLES = ("MillToken", "Staking", "JobEscrow", "OracleCommittee", "CapabilityRegistry")
+DEPLOYABLES = (
+    "MillToken",
+    "Staking",
+    "JobEscrow",
+    "OracleCommittee",
+    "CapabilityRegistry",
+    "ModelRegistry",
+    "LinearVerifier",
+    "ElementVerifier",
+    "ActivationVerifier",
+    "RowVerifier",
+    "AttentionVerifier",
+    "SelectionVerifier",
+    "OpVerifier",
+    "TraceReader",
+    "DisputeGame",
+)
 
 
 def compile_deployables(output_formats: Iterable[str]) -> dict[str, dict[str, Any]]:

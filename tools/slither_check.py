@@ -30,6 +30,7 @@ EXCLUDED: Final = {
     "naming-convention": "Solidity's style",
     "pragma": "one compiler version, pinned",
     "return-bomb": "what comes back is copied up to `max_outsize` only, which is nothing unless it is stated",
+    "shadowing-builtin": "Solidity's words; Vyper's compiler refuses its own",
     "shadowing-local": "state is always written `self.x` or `module.x`, so a local can hide nothing",
     "solc-version": "Solidity's compiler",
     "timestamp": "every deadline compares times of at least minutes; our strict-equality asks for exact ones",

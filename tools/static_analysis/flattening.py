@@ -53,8 +53,9 @@ TYPE_ARGUMENT: Final = {
     "max_value": 0,
     "epsilon": 0,
     "convert": 1,
-    "abi_decode": 1,
 }
+# Calls whose last argument is a type that Slither would look up as a variable, and which says nothing to it.
+WITHOUT_TYPE: Final = {"abi_decode"}
 # Slither reads "Shr" as << and "Shl" as >>, and has no names for // and ^.
 OPERATORS: Final = {"FloorDiv": "Div", "LShift": "Shr", "RShift": "Shl"}
 NOWHERE: Final = "-1:-1:-1"
@@ -629,7 +630,7 @@ class _Flattener:
             place = TYPE_ARGUMENT.get(name or "")
             arguments = [
                 self._type(argument) if index == place else self._expression(argument)
-                for index, argument in enumerate(node.args)
+                for index, argument in enumerate(node.args[:1] if name in WITHOUT_TYPE else node.args)
             ]
         return self._make("Call", node, func=called, args=arguments, keyword=None, keywords=keywords)
 
