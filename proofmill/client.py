@@ -226,6 +226,8 @@ class Client:
         """Upload the request, escrow the price, return the job."""
         token = self._token(terms)
         bond = self._checked_bond(terms, token.address)
+        if terms.is_exact:
+            self._check_disputable(request.model_id)
         self._check_funds(terms, token)
         data = request.to_bytes()
         input_root, holders = self.fetcher.upload(data)
@@ -393,11 +395,6 @@ class Client:
                 f"the price would fall, from {format_amount(terms.price_floor)} to {format_amount(terms.price)}",
                 remedy="Choose a floor that is not above the ceiling.",
             )
-        if terms.is_exact and escrow.arbiter() == EMPTY_ADDRESS:
-            raise InvalidTerms(
-                "the escrow has no arbiter yet, so no job can be decided by the arithmetic alone",
-                remedy="Post the job without --exact: if the committee is silent, the price comes back.",
-            )
         least = minimum_bond(terms.price, bond_rate)
         if terms.bond is not None and terms.bond < least:
             raise InvalidTerms(
@@ -405,6 +402,19 @@ class Client:
                 remedy=f"Ask for at least {format_amount(least)}.",
             )
         return least if terms.bond is None else terms.bond
+
+    def _check_disputable(self, model_id: bytes) -> None:
+        """Of an exact job silence pays, so somebody must be able to prove a wrong answer."""
+        if self.suite.job_escrow.arbiter() == EMPTY_ADDRESS:
+            raise InvalidTerms(
+                "the escrow has no arbiter yet, so no job can be decided by the arithmetic alone",
+                remedy="Post the job without --exact: if the committee is silent, the price comes back.",
+            )
+        if not self.suite.model_registry.is_registered(model_id):
+            raise InvalidTerms(
+                f"model {model_id.hex()} is not registered, so nobody could prove a wrong answer of it",
+                remedy="Register it with `proofmill model register`, or post the job without --exact.",
+            )
 
     def _check_funds(self, terms: Terms, token: MillToken) -> None:
         balance = token.balance_of(self.account.address)

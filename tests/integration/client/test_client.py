@@ -129,7 +129,7 @@ def test_jobs__own_and_everybodys__in_order(client: Client, worker: TransactionS
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"is_exact": True}, "has no arbiter yet"),
+        ({"is_exact": True}, "is not registered, so nobody could prove"),
         ({"bond": 10 * MILL - 1}, "is less than the escrow accepts"),
         ({"price_floor": 11 * MILL}, "the price would fall"),
         ({"payment_token": EMPTY_ADDRESS[:-1] + "1"}, "takes no jobs paid in"),
@@ -143,6 +143,15 @@ def test_post__terms_that_the_escrow_refuses__says_why_and_spends_nothing(
         client.post(REQUEST, replace(TERMS, **change))
     assert refused.value.remedy
     assert transactions(client) == before
+
+
+def test_post__exact_job_of_an_escrow_without_arbiter__says_so(
+    client: Client, suite: Suite, make_sender: SenderFactory, anvil: Anvil
+) -> None:
+    owner = make_sender(account=anvil.accounts[0])
+    owner.send("no arbiter", suite.job_escrow.set_arbiter(EMPTY_ADDRESS))
+    with pytest.raises(InvalidTerms, match="has no arbiter yet"):
+        client.post(REQUEST, replace(TERMS, is_exact=True))
 
 
 def test_post__no_bond_named__is_the_least_that_the_escrow_accepts(client: Client) -> None:
