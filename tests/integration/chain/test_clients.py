@@ -283,7 +283,7 @@ def test_views__of_every_client__are_decoded(suite: Suite, anvil: Anvil) -> None
     assert staking.stake_token() == token.address
     assert escrow.staking() == committee.staking() == staking.address
     assert escrow.evaluator() == registry.committee() == committee.address
-    assert (escrow.arbiter(), escrow.treasury()) == (EMPTY_ADDRESS, EMPTY_ADDRESS)
+    assert (escrow.arbiter(), escrow.treasury()) == (suite.dispute_game.address, EMPTY_ADDRESS)
     assert escrow.capability_registry() == registry.address
     assert escrow.payment_tokens() == [token.address]
     assert (escrow.bond_rate(token.address), escrow.bond_rate(operator)) == (10**18, 0)

@@ -48,7 +48,7 @@ def test_deploy_suite__interrupted__is_finished_by_running_again(
         sender.close()
     sender = make_sender(account=deployer, database=journal)
     deployment = deploy_suite(anvil.web3, sender, parameters=parameters)
-    assert anvil.web3.eth.get_transaction_count(deployer.address) == 5 + 6 + 4
+    assert anvil.web3.eth.get_transaction_count(deployer.address) == 15 + 7 + 6
     deployment.verify(anvil.web3)
     suite = deployment.connect(anvil.web3)
     for contract in (suite.staking, suite.job_escrow, suite.oracle_committee, suite.capability_registry):

@@ -176,7 +176,10 @@ def test_send__nonce_taken_by_another_wallet__retries_with_a_fresh_one(
 
     connection = faulty(anvil.rpc_url, "eth_sendRawTransaction", before=once(take_nonce))
     make_sender(connection=connection).send("pay", suite.mill_token.transfer(RECIPIENT, 5))
-    assert [attempt.nonce for attempt in entry_of(journal, operator, "pay").attempts] == [0, 1]
+    nonces = [attempt.nonce for attempt in entry_of(journal, operator, "pay").attempts]
+    # On a slow machine the first nonce may be offered at a higher fee before its loss is seen.
+    assert nonces == sorted(nonces)
+    assert set(nonces) == {0, 1}
     assert anvil.web3.eth.get_transaction_count(operator.address) == 2
     assert suite.mill_token.balance_of(RECIPIENT) == 5
 
