@@ -10,7 +10,9 @@ import functools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+import boa
 import numpy as np
 
 from proofmill.disputes.evidence import CHECK_NUMBERS, Arguments, call_arguments
@@ -318,3 +320,25 @@ def unsound(case: Case, generator: random.Random) -> Iterator[tuple[str, Argumen
     )
     yield "no such row", case.arguments._replace(step=(step[0], 1 << 20, *step[2:]))
     yield "no such check", case.arguments._replace(step=(len(CHECK_NUMBERS), *step[1:]))
+
+
+# ------------------------------------------------------------------ what a verifier must say
+
+
+def check_case(verifier: Any, case: Case) -> None:
+    """The contract finds what the Python judge finds, and refuses what that refuses."""
+    if case.violated is None:
+        with boa.reverts():
+            verifier.violates(*case.arguments)
+    else:
+        assert verifier.violates(*case.arguments) is case.violated, (case.step, case.words)
+
+
+def check_unsound(verifier: Any, case: Case, generator: random.Random) -> None:
+    """Whatever is bent in the evidence of a case, the contract reverts."""
+    for what, arguments in unsound(case, generator):
+        try:
+            found = verifier.violates(*arguments)
+        except boa.BoaError:
+            continue
+        raise AssertionError(f"{what}: {found}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import boa
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from proofmill.exact.ops import tabulated
 from tests.suite.deployment import deploy
-from tests.suite.steps import honest_case, random_case, unsound, violation
+from tests.suite.steps import check_case, check_unsound, honest_case, random_case, violation
 
 KINDS = ("gelu", "gated_silu")
 ARGUMENTS = st.one_of(st.integers(-(1 << 20), 1 << 20), st.integers(-(1 << 27), 1 << 27))
@@ -42,18 +41,11 @@ def test_functions__are_those_of_the_definition(harness: Any, x: int) -> None:
 @quickly
 def test_violates__is_the_judgement(verifier: Any, kind: str, generator: random.Random) -> None:
     for make in (random_case, violation, honest_case):
-        case = make(kind, generator)
-        if case.violated is None:
-            with boa.reverts():
-                verifier.violates(*case.arguments)
-        else:
-            assert verifier.violates(*case.arguments) is case.violated
+        check_case(verifier, make(kind, generator))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.randoms(use_true_random=False))
 @settings(quickly, max_examples=3)
 def test_violates__unsound_evidence_reverts(verifier: Any, kind: str, generator: random.Random) -> None:
-    for _, arguments in unsound(violation(kind, generator), generator):
-        with boa.reverts():
-            verifier.violates(*arguments)
+    check_unsound(verifier, violation(kind, generator), generator)

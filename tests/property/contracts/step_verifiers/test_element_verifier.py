@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import boa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.suite.deployment import deploy
-from tests.suite.steps import honest_case, random_case, unsound, violation
+from tests.suite.steps import check_case, check_unsound, honest_case, random_case, violation
 
 KINDS = ("embedding", "position_embedding", "add", "relu", "rotate", "pixels", "patches", "flatten")
 quickly = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
@@ -27,18 +26,11 @@ def verifier() -> Any:
 @quickly
 def test_violates__is_the_judgement(verifier: Any, kind: str, generator: random.Random) -> None:
     for make in (random_case, violation, honest_case):
-        case = make(kind, generator)
-        if case.violated is None:
-            with boa.reverts():
-                verifier.violates(*case.arguments)
-        else:
-            assert verifier.violates(*case.arguments) is case.violated
+        check_case(verifier, make(kind, generator))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.randoms(use_true_random=False))
 @settings(quickly, max_examples=2)
 def test_violates__unsound_evidence_reverts(verifier: Any, kind: str, generator: random.Random) -> None:
-    for _, arguments in unsound(violation(kind, generator), generator):
-        with boa.reverts():
-            verifier.violates(*arguments)
+    check_unsound(verifier, violation(kind, generator), generator)

@@ -6,13 +6,12 @@ import random
 from dataclasses import replace
 from typing import Any
 
-import boa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.suite.deployment import deploy
-from tests.suite.steps import honest_case, random_case, unsound, violation
+from tests.suite.steps import check_case, check_unsound, honest_case, random_case, violation
 from tests.unit.contracts.step_verifiers.linear_cases import GREATEST, LEAST, LinearCase, random_digits
 
 INT32 = st.one_of(st.sampled_from([LEAST, LEAST + 1, -1, 0, 1, GREATEST]), st.integers(LEAST, GREATEST))
@@ -72,17 +71,11 @@ def test_violates__agrees_with_the_judgement_of_traces(verifier: Any, seed: int)
         violation("linear", generator),
         random_case("linear", generator),
     ):
-        if case.violated is None:
-            with boa.reverts():
-                verifier.violates(*case.arguments)
-        else:
-            assert verifier.violates(*case.arguments) is case.violated, case.words
+        check_case(verifier, case)
 
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1 << 30))
 def test_violates__unsound_evidence_of_a_violation(verifier: Any, seed: int) -> None:
     generator = random.Random(seed)
-    for flaw, arguments in unsound(violation("linear", generator), generator):
-        with boa.reverts():
-            assert not verifier.violates(*arguments), flaw
+    check_unsound(verifier, violation("linear", generator), generator)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import boa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from proofmill.exact import ops
 from proofmill.exact.trace.checks.arithmetic import gumbel
 from tests.suite.deployment import deploy
-from tests.suite.steps import Case, honest_case, random_case, unsound, violation
+from tests.suite.steps import check_case, check_unsound, honest_case, random_case, violation
 
 KINDS = st.sampled_from(["max_pool", "average_pool", "choose"])
 GENERATORS = st.randoms(use_true_random=False)
@@ -32,18 +31,10 @@ def harness() -> Any:
     return deploy("mocks/GumbelHarness.vy")
 
 
-def check(verifier: Any, case: Case) -> None:
-    if case.violated is None:
-        with boa.reverts():
-            verifier.violates(*case.arguments)
-    else:
-        assert verifier.violates(*case.arguments) is case.violated, (case.step, case.words)
-
-
 @given(KINDS, GENERATORS)
 @settings(max_examples=15, deadline=None)
 def test_violates__never_for_an_honest_trace(verifier: Any, kind: str, generator: random.Random) -> None:
-    check(verifier, honest_case(kind, generator))
+    check_case(verifier, honest_case(kind, generator))
 
 
 @given(KINDS, GENERATORS)
@@ -56,19 +47,13 @@ def test_violates__whatever_an_accuser_finds(verifier: Any, kind: str, generator
 @given(KINDS, GENERATORS)
 @settings(max_examples=30, deadline=None)
 def test_violates__as_the_judgement_says(verifier: Any, kind: str, generator: random.Random) -> None:
-    check(verifier, random_case(kind, generator))
+    check_case(verifier, random_case(kind, generator))
 
 
 @given(KINDS, GENERATORS)
 @settings(max_examples=5, deadline=None)
 def test_violates__unsound_evidence_reverts(verifier: Any, kind: str, generator: random.Random) -> None:
-    case = violation(kind, generator)
-    for what, arguments in unsound(case, generator):
-        try:
-            found = verifier.violates(*arguments)
-        except boa.BoaError:
-            continue
-        raise AssertionError(f"{what}: {found}")
+    check_unsound(verifier, violation(kind, generator), generator)
 
 
 @given(SEEDS, st.integers(0, 2**32 - 1), st.integers(0, 2**18))
