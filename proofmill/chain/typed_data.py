@@ -46,7 +46,7 @@ def report_digest(
     """``OracleCommittee.report_digest``: the EIP-712 digest that members sign."""
     values = (keccak(text=ATTESTED_REPORT_TYPE), config_digest, sequence, report_hash)
     struct_hash = keccak(encode(["bytes32", "bytes32", "uint64", "bytes32"], values))
-    return typed_digest(_committee_domain(chain_id, committee), struct_hash)
+    return typed_digest(committee_domain(chain_id, committee), struct_hash)
 
 
 def digest_of(report: Report, chain_id: int, committee: str) -> bytes:
@@ -59,7 +59,7 @@ def key_grant_digest(operator: str, chain_id: int, committee: str) -> bytes:
     """What a signing key signs to work for an operator: the proof that whoever names the key also holds it."""
     values = (keccak(text=KEY_GRANT_TYPE), address(operator, "operator"))
     return typed_digest(
-        _committee_domain(chain_id, committee), keccak(encode(["bytes32", "address"], values))
+        committee_domain(chain_id, committee), keccak(encode(["bytes32", "address"], values))
     )
 
 
@@ -106,5 +106,6 @@ def recover_signer(report: Report, signature: bytes, chain_id: int, committee: s
     return recover_digest_signer(digest_of(report, chain_id, committee), signature)
 
 
-def _committee_domain(chain_id: int, committee: str) -> bytes:
+def committee_domain(chain_id: int, committee: str) -> bytes:
+    """The EIP-712 domain of everything that members sign."""
     return domain_separator(COMMITTEE_NAME, COMMITTEE_VERSION, chain_id, committee)
