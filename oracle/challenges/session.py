@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from eth_typing import ChecksumAddress
 
-from oracle.challenges.device_test import TestSize
+from oracle.challenges.device_challenge import ChallengeSize
 from proofmill.challenges.messages import Begin, DeviceClaim, DeviceRoots, Nonce, Roots
 from proofmill.challenges.observations import Outcome
 
@@ -25,7 +25,7 @@ class Refused(Exception):
 class Nonces(Protocol):
     """What survives a restart: that an operator was given a nonce in a window."""
 
-    def claim(self, beacon: bytes, operator: ChecksumAddress) -> bool:
+    def claim(self, beacon: bytes, operator: ChecksumAddress, window: int) -> bool:
         """Whether this is the first nonce for the operator in this window; the answer is yes only once."""
         ...
 
@@ -78,7 +78,7 @@ class Due:
 
     operator: ChecksumAddress
     device_id: str
-    size: TestSize
+    size: ChallengeSize
     seed: bytes
     roots: tuple[bytes, ...]
     sample: bytes

@@ -16,7 +16,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 
-from oracle.challenges.device_test import DeviceTest, TestSize
+from oracle.challenges.device_challenge import ChallengeSize, DeviceChallenge
 from oracle.challenges.session import Due, Nonces, Refused, Registry, Session
 from proofmill.chain.errors import InvalidSignature
 from proofmill.chain.typed_data import recover_digest_signer, sign_digest
@@ -58,7 +58,7 @@ class Sessions:
         beacon: bytes,
         account: LocalAccount,
         panel: Panel,
-        test: DeviceTest,
+        challenge: DeviceChallenge,
         nonces: Nonces,
         registry: Registry,
         clock: Callable[[], float] = time.monotonic,
@@ -67,7 +67,7 @@ class Sessions:
         self.beacon = beacon
         self._account = account
         self._panel = panel
-        self._test = test
+        self._challenge = challenge
         self._nonces = nonces
         self._registry = registry
         self._clock = clock
@@ -110,7 +110,7 @@ class Sessions:
                 )
             if len(self._sessions) >= MAXIMUM_SESSIONS:
                 raise Refused("busy", "this member observes as many operators as it can")
-            if not self._nonces.claim(self.beacon, operator):
+            if not self._nonces.claim(self.beacon, operator, self.window.number):
                 raise Refused("begun", "this member was restarted and cannot take your time in this window")
             nonce = secrets.token_bytes(NONCE_BYTES)
             digest = nonce_digest(
@@ -200,6 +200,11 @@ class Sessions:
             return 0 if claim is None else self._size(claim.size).largest_proof_bytes
 
     # ---------------------------------------------------------------- what this member finds
+    def operators(self) -> frozenset[ChecksumAddress]:
+        """Those that have begun here."""
+        with self._lock:
+            return frozenset(self._sessions)
+
     def due(self) -> list[Due]:
         """Openings that came in time and are not checked yet."""
         with self._lock:
@@ -214,9 +219,7 @@ class Sessions:
 
     def check(self, due: Due) -> str | None:
         """Check one opening, which takes up to a second, and keep the outcome; what is wrong with it, in words."""
-        problem = self._test.problem_with(
-            due.size.name, due.seed, due.roots, due.sample, self.rules.cells, due.proof
-        )
+        problem = self._challenge.problem_with(due.size.name, due.seed, due.roots, due.sample, due.proof)
         with self._lock:
             self._sessions[due.operator].outcomes[due.device_id] = (
                 Outcome.WRONG if problem else Outcome.MEASURED
@@ -278,7 +281,7 @@ class Sessions:
         if len(set(names)) != len(names):
             raise Refused("devices", "a device is named twice")
         for claim in claims:
-            size = self._test.size(claim.size)
+            size = self._challenge.size(claim.size)
             if size is None or size.device_class != claim.device_class:
                 raise Refused("size", f"{claim.size!r} is no size of challenge for this class of device")
             holder = self._registry.holder(from_hex(claim.device_id))
@@ -292,7 +295,7 @@ class Sessions:
         if [device.device_id for device in devices] != begun:
             raise Refused("devices", "roots are taken of exactly the devices that began, in their order")
         for device in devices:
-            wanted = self._size(session.claims[device.device_id].size).segments + 1
+            wanted = self._size(session.claims[device.device_id].size).segments
             if len(device.roots) != wanted:
                 raise Refused("roots", f"{wanted} roots are expected of each device of this size")
 
@@ -329,8 +332,8 @@ class Sessions:
             raise Refused("unknown", "this operator has not begun here in this window")
         return session
 
-    def _size(self, name: str) -> TestSize:
-        size = self._test.size(name)
+    def _size(self, name: str) -> ChallengeSize:
+        size = self._challenge.size(name)
         assert size is not None, "sizes are checked when work begins"
         return size
 
@@ -342,12 +345,15 @@ class Sessions:
         assert device is not None
         assert session.roots is not None
         claim = session.claims[device_id]
-        nonces = [from_hex(nonce.nonce) for nonce in session.roots.nonces]
+        nonces = [
+            (self._panel.keys.index(address(nonce.member)), from_hex(nonce.nonce))
+            for nonce in session.roots.nonces
+        ]
         return Due(
             operator=operator,
             device_id=device_id,
             size=self._size(claim.size),
-            seed=self._test.seed(self.beacon, operator, from_hex(device_id), claim.size, nonces),
+            seed=self._challenge.seed(self.beacon, operator, from_hex(device_id), claim.size, nonces),
             roots=tuple(from_hex(root) for root in device.roots),
             sample=sample,
             proof=proof,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from eth_abi.abi import encode
 from eth_typing import ChecksumAddress
@@ -144,6 +144,35 @@ class Report:
     def hash(self) -> bytes:
         """``OracleCommittee.verdicts_hash``."""
         return items_hash(VERDICTS_KIND, self.head, [verdict.item_hash() for verdict in self.verdicts])
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementReport:
+    """Measurements bound to a configuration and a sequence number; always signed by 2f + 1 members."""
+
+    head: ReportHead
+    measurements: tuple[Measurement, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measurements", tuple(self.measurements))
+        if len(self.measurements) > MAXIMUM_MEASUREMENTS:
+            raise InvalidValue(
+                f"a report of {len(self.measurements)} measurements",
+                remedy=f"Report at most {MAXIMUM_MEASUREMENTS} at a time.",
+            )
+
+    def hash(self) -> bytes:
+        """``OracleCommittee.measurements_hash``."""
+        return measurements_hash(self.head, self.measurements)
+
+
+class SignedByMembers(Protocol):
+    """A report of either kind, as far as its signature goes."""
+
+    @property
+    def head(self) -> ReportHead: ...
+
+    def hash(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
 from proofmill.chain.errors import InvalidSignature
-from proofmill.chain.reports import Report
+from proofmill.chain.reports import SignedByMembers
 from proofmill.chain.types import address, bytes32
 
 COMMITTEE_NAME: Final = "Proofmill Oracle Committee"
@@ -49,7 +49,7 @@ def report_digest(
     return typed_digest(committee_domain(chain_id, committee), struct_hash)
 
 
-def digest_of(report: Report, chain_id: int, committee: str) -> bytes:
+def digest_of(report: SignedByMembers, chain_id: int, committee: str) -> bytes:
     """The digest that members sign of this report."""
     head = report.head
     return report_digest(head.config_digest, head.sequence, report.hash(), chain_id, committee)
@@ -63,7 +63,7 @@ def key_grant_digest(operator: str, chain_id: int, committee: str) -> bytes:
     )
 
 
-def sign_report(report: Report, account: LocalAccount, chain_id: int, committee: str) -> bytes:
+def sign_report(report: SignedByMembers, account: LocalAccount, chain_id: int, committee: str) -> bytes:
     """One member's signature of a report."""
     return sign_digest(digest_of(report, chain_id, committee), account)
 
@@ -101,7 +101,7 @@ def recover_digest_signer(digest: bytes, signature: bytes) -> ChecksumAddress:
     return public_key.to_checksum_address()
 
 
-def recover_signer(report: Report, signature: bytes, chain_id: int, committee: str) -> ChecksumAddress:
+def recover_signer(report: SignedByMembers, signature: bytes, chain_id: int, committee: str) -> ChecksumAddress:
     """Which key signed a report."""
     return recover_digest_signer(digest_of(report, chain_id, committee), signature)
 

@@ -17,10 +17,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from proofmill.chain.typed_data import committee_domain, typed_digest
 
 MAXIMUM_DEVICES: Final = 16  # of an operator in one window: a report takes as many
-MAXIMUM_SEGMENTS: Final = 1_024
+MAXIMUM_SEGMENTS: Final = 4_096  # MOST_ROUNDS of a challenge, in segments
 MAXIMUM_MEMBERS: Final = 31
 #: Largest message except openings, which say their size by the challenge's parameters.
-MAXIMUM_MESSAGE_BYTES: Final = 2 << 20
+MAXIMUM_MESSAGE_BYTES: Final = 8 << 20
 ECHOES: Final = 4
 
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
@@ -91,10 +91,10 @@ class NextEcho(_Message):
 
 
 class DeviceRoots(_Message):
-    """The roots that a device came to, the first of X before any round, then one after each segment."""
+    """The roots that a device came to, one after each segment, and the energy it says it took."""
 
     device_id: Word
-    roots: list[Word] = Field(min_length=2, max_length=MAXIMUM_SEGMENTS + 1)
+    roots: list[Word] = Field(min_length=1, max_length=MAXIMUM_SEGMENTS)
     energy_millijoules: int | None = Field(default=None, ge=0, lt=1 << 53)
 
 

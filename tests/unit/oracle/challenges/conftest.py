@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 
-from oracle.challenges.device_test import TestSize
+from oracle.challenges.device_challenge import ChallengeSize
 from oracle.challenges.sessions import Sessions
 from proofmill.chain.typed_data import sign_digest
 from proofmill.chain.types import address
@@ -63,26 +63,32 @@ class Clock:
         return self.now
 
 
-class HashTest:
+class HashChallenge:
     """A challenge in which the right opening is a hash of all that it must be bound to."""
 
-    def size(self, name: str) -> TestSize | None:
+    def size(self, name: str) -> ChallengeSize | None:
         if name != "small":
             return None
-        return TestSize("small", 1, OPERATIONS, 1 << 30, SEGMENTS, DEADLINE, 64)
+        return ChallengeSize("small", 1, OPERATIONS, 1 << 30, SEGMENTS, DEADLINE, 64)
 
     def seed(
-        self, beacon: bytes, operator: ChecksumAddress, device_id: bytes, size: str, nonces: Sequence[bytes]
+        self,
+        beacon: bytes,
+        operator: ChecksumAddress,
+        device_id: bytes,
+        size: str,
+        nonces: Sequence[tuple[int, bytes]],
     ) -> bytes:
-        return keccak(beacon + bytes.fromhex(operator[2:]) + device_id + size.encode() + b"".join(nonces))
+        drawn = b"".join(bytes([member]) + value for member, value in nonces)
+        return keccak(beacon + bytes.fromhex(operator[2:]) + device_id + size.encode() + drawn)
 
-    def opening(self, seed: bytes, roots: Sequence[bytes], sample: bytes, cells: int) -> bytes:
-        return keccak(seed + b"".join(roots) + sample + bytes([cells]))
+    def opening(self, seed: bytes, roots: Sequence[bytes], sample: bytes) -> bytes:
+        return keccak(seed + b"".join(roots) + sample)
 
     def problem_with(
-        self, size: str, seed: bytes, roots: Sequence[bytes], sample: bytes, cells: int, proof: bytes
+        self, size: str, seed: bytes, roots: Sequence[bytes], sample: bytes, proof: bytes
     ) -> str | None:
-        return None if proof == self.opening(seed, roots, sample, cells) else "the opening is another one"
+        return None if proof == self.opening(seed, roots, sample) else "the opening is another one"
 
 
 @dataclass
@@ -91,7 +97,7 @@ class FirstOnly:
 
     given: set[tuple[bytes, ChecksumAddress]] = field(default_factory=set)
 
-    def claim(self, beacon: bytes, operator: ChecksumAddress) -> bool:
+    def claim(self, beacon: bytes, operator: ChecksumAddress, window: int) -> bool:
         is_first = (beacon, operator) not in self.given
         self.given.add((beacon, operator))
         return is_first
@@ -165,7 +171,7 @@ class Prover:
             signature=to_hex(sign_digest(digest, member)),
         )
 
-    def device_roots(self, count: int = SEGMENTS + 1) -> list[DeviceRoots]:
+    def device_roots(self, count: int = SEGMENTS) -> list[DeviceRoots]:
         return [
             DeviceRoots(
                 device_id=to_hex(name),
@@ -195,13 +201,13 @@ class Prover:
         )
 
     def right_proof(
-        self, test: HashTest, device_id: bytes, nonces: list[Nonce], sample: bytes = SAMPLE
+        self, test: HashChallenge, device_id: bytes, nonces: list[Nonce], sample: bytes = SAMPLE
     ) -> bytes:
-        seed = test.seed(
-            self.beacon, address(self.operator), device_id, "small", [from_hex(item.nonce) for item in nonces]
-        )
+        places = [[str(member.address) for member in MEMBERS].index(item.member) for item in nonces]
+        drawn = [(place, from_hex(item.nonce)) for place, item in zip(places, nonces, strict=True)]
+        seed = test.seed(self.beacon, address(self.operator), device_id, "small", drawn)
         device = next(item for item in self.device_roots() if item.device_id == to_hex(device_id))
-        return test.opening(seed, [from_hex(root) for root in device.roots], sample, self.rules.cells)
+        return test.opening(seed, [from_hex(root) for root in device.roots], sample)
 
 
 @pytest.fixture
@@ -233,7 +239,7 @@ def make_sessions(clock: Clock, registry: Register, nonces: FirstOnly) -> MakeSe
             beacon=BEACON,
             account=MEMBERS[0],
             panel=Panel(CHAIN_ID, COMMITTEE, b"\x0d" * 32, keys, 1),
-            test=HashTest(),
+            challenge=HashChallenge(),
             nonces=nonces,
             registry=registry,
             clock=clock,
