@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from proofmill.bounded_post import bounded_post
 from proofmill.chain.typed_data import sign_digest
-from proofmill.challenges.messages import (
+from proofmill.logs import Logger
+from proofmill.measuring.messages import (
     ECHOES,
     Accepted,
     Begin,
@@ -29,7 +30,6 @@ from proofmill.challenges.messages import (
     roots_digest,
     to_hex,
 )
-from proofmill.logs import Logger
 from proofmill.store.fetcher import build_client
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -137,7 +137,7 @@ class MemberLink:
     ) -> Answer | None:
         reply = bounded_post(
             self._http,
-            f"{url}/challenges/{path}",
+            f"{url}/measuring/{path}",
             body,
             seconds=seconds,
             maximum_bytes=MAXIMUM_ANSWER_BYTES,

@@ -17,7 +17,7 @@ from proofmill.capability.proof import encode_openings
 from proofmill.capability.prover import Prover
 from proofmill.capability.seeds import Binding
 from proofmill.capability.sizes import device_class
-from proofmill.challenges.messages import DeviceClaim, to_hex
+from proofmill.measuring.messages import DeviceClaim, to_hex
 
 PROCESSOR: Final = "processor"
 

@@ -16,12 +16,12 @@ from proofmill.capability.seeds import Binding
 from proofmill.capability.seeds import Nonce as SeedNonce
 from proofmill.chain.errors import InvalidSignature, node_failures
 from proofmill.chain.typed_data import recover_digest_signer
-from proofmill.challenges.figures import Panel
-from proofmill.challenges.messages import DeviceRoots, Nonce, devices_digest, from_hex, nonce_digest, to_hex
-from proofmill.challenges.rules import ChallengeRules
-from proofmill.challenges.windows import Beacon, Phase, Window
 from proofmill.errors import ProofmillError
 from proofmill.logs import Logger
+from proofmill.measuring.figures import Panel
+from proofmill.measuring.messages import DeviceRoots, Nonce, devices_digest, from_hex, nonce_digest, to_hex
+from proofmill.measuring.rules import MeasuringRules
+from proofmill.measuring.windows import Beacon, Phase, Window
 from worker.measuring.committee import MemberLink
 from worker.measuring.devices import MeasuredDevice, Ran, run_all
 
@@ -48,7 +48,7 @@ class TakingPart:
         *,
         operator: ChecksumAddress,
         devices: Sequence[MeasuredDevice],
-        rules: ChallengeRules,
+        rules: MeasuringRules,
         confirmations: int,
         blocks: Blocks,
         panel: Callable[[], Panel],

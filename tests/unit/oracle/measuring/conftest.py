@@ -11,12 +11,12 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 
-from oracle.challenges.device_challenge import ChallengeSize
-from oracle.challenges.sessions import Sessions
+from oracle.measuring.device_challenge import ChallengeSize
+from oracle.measuring.sessions import Sessions
 from proofmill.chain.typed_data import sign_digest
 from proofmill.chain.types import address
-from proofmill.challenges.figures import Panel
-from proofmill.challenges.messages import (
+from proofmill.measuring.figures import Panel
+from proofmill.measuring.messages import (
     Begin,
     DeviceClaim,
     DeviceRoots,
@@ -30,8 +30,8 @@ from proofmill.challenges.messages import (
     roots_digest,
     to_hex,
 )
-from proofmill.challenges.rules import ChallengeRules
-from proofmill.challenges.windows import Phase, Window
+from proofmill.measuring.rules import MeasuringRules
+from proofmill.measuring.windows import Phase, Window
 
 CHAIN_ID = 31_337
 COMMITTEE = address("0x" + "c0" * 20)
@@ -121,7 +121,7 @@ class Prover:
     """What a worker says; each message can be made with something changed."""
 
     key: LocalAccount = WORKER
-    rules: ChallengeRules = field(default_factory=ChallengeRules)
+    rules: MeasuringRules = field(default_factory=MeasuringRules)
     beacon: bytes = BEACON
     device_ids: tuple[bytes, ...] = DEVICES
 
@@ -235,7 +235,7 @@ def make_sessions(clock: Clock, registry: Register, nonces: FirstOnly) -> MakeSe
     def make() -> Sessions:
         keys = tuple(address(member.address) for member in MEMBERS)
         sessions = Sessions(
-            window=Window(7, ChallengeRules()),
+            window=Window(7, MeasuringRules()),
             beacon=BEACON,
             account=MEMBERS[0],
             panel=Panel(CHAIN_ID, COMMITTEE, b"\x0d" * 32, keys, 1),

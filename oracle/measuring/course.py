@@ -9,17 +9,17 @@ from typing import Final, Protocol
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 
-from oracle.challenges.device_challenge import DeviceChallenge
-from oracle.challenges.memory import ChallengeMemory
-from oracle.challenges.session import Registry
-from oracle.challenges.sessions import Sessions
+from oracle.measuring.device_challenge import DeviceChallenge
+from oracle.measuring.memory import MeasuringMemory
+from oracle.measuring.session import Registry
+from oracle.measuring.sessions import Sessions
 from proofmill.chain.errors import InvalidSignature
 from proofmill.chain.types import address
-from proofmill.challenges.figures import InsufficientEvidence, Panel, WindowResult, result_of
-from proofmill.challenges.observations import SignedObservation
-from proofmill.challenges.rules import ChallengeRules
-from proofmill.challenges.windows import Beacon, Phase, Window
 from proofmill.logs import Logger
+from proofmill.measuring.figures import InsufficientEvidence, Panel, WindowResult, result_of
+from proofmill.measuring.observations import SignedObservation
+from proofmill.measuring.rules import MeasuringRules
+from proofmill.measuring.windows import Beacon, Phase, Window
 
 GATHERINGS: Final = 20  # looks at what the other members saw, one in each turn of the duties
 
@@ -44,19 +44,19 @@ class Witnesses(Protocol):
         ...
 
 
-class ChallengeCourse:
+class MeasuringCourse:
     """``turn`` belongs to the cycle, which must keep pace with the blocks; ``work`` to the duties, which may take a while."""
 
     def __init__(
         self,
         *,
         account: LocalAccount,
-        rules: ChallengeRules,
+        rules: MeasuringRules,
         confirmations: int,
         blocks: Blocks,
         panel: Callable[[], Panel],
         challenge: DeviceChallenge,
-        memory: ChallengeMemory,
+        memory: MeasuringMemory,
         registry: Registry,
         witnesses: Witnesses,
         log: Logger,
@@ -74,7 +74,7 @@ class ChallengeCourse:
         self._gatherings = 0
 
     @property
-    def rules(self) -> ChallengeRules:
+    def rules(self) -> MeasuringRules:
         return self._rules
 
     def current(self) -> Sessions | None:

@@ -15,9 +15,9 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 
 from oracle.ballots import AlreadySigned, Ballots
-from oracle.challenges.course import ChallengeCourse
-from oracle.challenges.memory import ChallengeMemory
-from oracle.challenges.messages import (
+from oracle.measuring.course import MeasuringCourse
+from oracle.measuring.memory import MeasuringMemory
+from oracle.measuring.messages import (
     DeviceEvidence,
     MeasurementEndorsement,
     MeasurementProposal,
@@ -25,23 +25,23 @@ from oracle.challenges.messages import (
     Observations,
     ObservationsWanted,
 )
-from oracle.challenges.session import Refused
-from oracle.challenges.witnesses import Endorsed
+from oracle.measuring.session import Refused
+from oracle.measuring.witnesses import Endorsed
 from oracle.schedule import Schedule
 from proofmill.chain.errors import InvalidSignature, InvalidValue
 from proofmill.chain.reports import MAXIMUM_MEASUREMENTS, Measurement, MeasurementReport, ReportHead
 from proofmill.chain.typed_data import digest_of, recover_signer, sign_report
 from proofmill.chain.types import address
-from proofmill.challenges.figures import (
+from proofmill.logs import Logger
+from proofmill.measuring.figures import (
     InsufficientEvidence,
     Panel,
     evidence_blob,
     measurement_of,
     result_of,
 )
-from proofmill.challenges.messages import from_hex, to_hex
-from proofmill.challenges.observations import SignedObservation
-from proofmill.logs import Logger
+from proofmill.measuring.messages import from_hex, to_hex
+from proofmill.measuring.observations import SignedObservation
 from proofmill.store import BlobStore, StoreError, content_id
 
 Windows = Sequence[Sequence[SignedObservation]]
@@ -83,8 +83,8 @@ class MeasurementReports:
         self,
         *,
         account: LocalAccount,
-        course: ChallengeCourse,
-        memory: ChallengeMemory,
+        course: MeasuringCourse,
+        memory: MeasuringMemory,
         ballots: Ballots,
         members: Members,
         on_record: OnRecord,

@@ -7,9 +7,9 @@ from typing import Final, Protocol
 
 from eth_typing import ChecksumAddress
 
-from oracle.challenges.device_challenge import ChallengeSize
-from proofmill.challenges.messages import Begin, DeviceClaim, DeviceRoots, Nonce, Roots
-from proofmill.challenges.observations import Outcome
+from oracle.measuring.device_challenge import ChallengeSize
+from proofmill.measuring.messages import Begin, DeviceClaim, DeviceRoots, Nonce, Roots
+from proofmill.measuring.observations import Outcome
 
 ROUND_TRIP_SHARE: Final = 10  # of the time, at most one in so many is counted as round trip
 

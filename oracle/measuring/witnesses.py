@@ -11,7 +11,7 @@ import httpx
 from eth_typing import ChecksumAddress
 from pydantic import ValidationError
 
-from oracle.challenges.messages import (
+from oracle.measuring.messages import (
     MAXIMUM_EVIDENCE_BYTES,
     MeasurementEndorsement,
     MeasurementProposal,
@@ -20,9 +20,9 @@ from oracle.challenges.messages import (
 )
 from proofmill.bounded_post import bounded_post
 from proofmill.chain.errors import InvalidSignature, InvalidValue
-from proofmill.challenges.messages import from_hex, to_hex
-from proofmill.challenges.observations import SignedObservation
 from proofmill.logs import Logger
+from proofmill.measuring.messages import from_hex, to_hex
+from proofmill.measuring.observations import SignedObservation
 from proofmill.store.fetcher import build_client
 
 SECONDS: Final = 10.0
@@ -67,7 +67,7 @@ class OtherMembers:
     def _ask(self, url: str, path: str, body: bytes) -> httpx.Response | str:
         answer = bounded_post(
             self._http,
-            f"{url}/challenges/{path}",
+            f"{url}/measuring/{path}",
             body,
             seconds=SECONDS,
             maximum_bytes=MAXIMUM_EVIDENCE_BYTES,

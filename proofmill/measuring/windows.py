@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from proofmill.challenges.rules import ChallengeRules
+from proofmill.measuring.rules import MeasuringRules
 
 
 class Phase(Enum):
@@ -32,10 +32,10 @@ class Window:
     """One window; ``number`` counts from the first block of the chain."""
 
     number: int
-    rules: ChallengeRules
+    rules: MeasuringRules
 
     @classmethod
-    def at(cls, block: int, rules: ChallengeRules) -> Window:
+    def at(cls, block: int, rules: MeasuringRules) -> Window:
         """The window that a block belongs to."""
         return cls(block // rules.window_blocks, rules)
 

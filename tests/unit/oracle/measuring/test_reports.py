@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from oracle.challenges.messages import MeasurementProposal
-from oracle.challenges.session import Refused
+from oracle.measuring.messages import MeasurementProposal
+from oracle.measuring.session import Refused
 from proofmill.chain.typed_data import sign_report
-from proofmill.challenges.messages import to_hex
+from proofmill.measuring.messages import to_hex
 from proofmill.store import DirectoryStore
-from tests.unit.oracle.challenges.conftest import DEVICES, MEMBERS, RIVAL, WORKER
-from tests.unit.oracle.challenges.network import RULES, Network
+from tests.unit.oracle.measuring.conftest import DEVICES, MEMBERS, RIVAL, WORKER
+from tests.unit.oracle.measuring.network import RULES, Network
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_device__claimed_by_two_operators__does_not_stop_the_report(net: Network
 
 
 def open_devices(net: Network, prover, nonces) -> None:  # type: ignore[no-untyped-def]
-    from tests.unit.oracle.challenges.conftest import HashChallenge
+    from tests.unit.oracle.measuring.conftest import HashChallenge
 
     sample = net.chain.beacon(net.window.sample_block).randomness
     for device_id in prover.device_ids:

@@ -12,21 +12,21 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from oracle.ballots import Ballots
-from oracle.challenges.course import ChallengeCourse
-from oracle.challenges.memory import ChallengeMemory
-from oracle.challenges.messages import MeasurementProposal, ObservationsWanted
-from oracle.challenges.reports import MeasurementReports, ReportView
-from oracle.challenges.session import Refused
-from oracle.challenges.witnesses import Endorsed
+from oracle.measuring.course import MeasuringCourse
+from oracle.measuring.memory import MeasuringMemory
+from oracle.measuring.messages import MeasurementProposal, ObservationsWanted
+from oracle.measuring.reports import MeasurementReports, ReportView
+from oracle.measuring.session import Refused
+from oracle.measuring.witnesses import Endorsed
 from proofmill.chain.reports import Measurement, MeasurementReport
 from proofmill.chain.types import EMPTY_ADDRESS, address
-from proofmill.challenges.figures import Panel
-from proofmill.challenges.messages import Nonce, from_hex, to_hex
-from proofmill.challenges.observations import SignedObservation
-from proofmill.challenges.rules import ChallengeRules
-from proofmill.challenges.windows import Beacon, Window
+from proofmill.measuring.figures import Panel
+from proofmill.measuring.messages import Nonce, from_hex, to_hex
+from proofmill.measuring.observations import SignedObservation
+from proofmill.measuring.rules import MeasuringRules
+from proofmill.measuring.windows import Beacon, Window
 from proofmill.store import DirectoryStore
-from tests.unit.oracle.challenges.conftest import (
+from tests.unit.oracle.measuring.conftest import (
     CHAIN_ID,
     COMMITTEE,
     MEMBERS,
@@ -37,7 +37,7 @@ from tests.unit.oracle.challenges.conftest import (
     Register,
 )
 
-RULES = ChallengeRules(
+RULES = MeasuringRules(
     window_blocks=20, begin_blocks=3, work_blocks=3, opening_blocks=3, lifetime_seconds=3_600
 )
 REGISTRY = address("0x" + "ca" * 20)
@@ -92,8 +92,8 @@ class Member:
     place: int
     net: Network
     database: Engine
-    course: ChallengeCourse
-    memory: ChallengeMemory
+    course: MeasuringCourse
+    memory: MeasuringMemory
     reports: MeasurementReports
     log: Log
     is_away: bool = False
@@ -161,8 +161,8 @@ class Network:
 
     def make(self, place: int, database: Engine) -> Member:
         account: LocalAccount = MEMBERS[place]
-        log, memory, way = Log(), ChallengeMemory(database), Way(self, place)
-        course = ChallengeCourse(
+        log, memory, way = Log(), MeasuringMemory(database), Way(self, place)
+        course = MeasuringCourse(
             account=account,
             rules=RULES,
             confirmations=CONFIRMATIONS,

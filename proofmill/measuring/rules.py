@@ -28,7 +28,7 @@ class InvalidRules(ProofmillError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ChallengeRules:
+class MeasuringRules:
     """The course of a window, in blocks from its beacon on, and what counts.
 
     Attributes:

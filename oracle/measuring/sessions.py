@@ -16,13 +16,13 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 
-from oracle.challenges.device_challenge import ChallengeSize, DeviceChallenge
-from oracle.challenges.session import Due, Nonces, Refused, Registry, Session
+from oracle.measuring.device_challenge import ChallengeSize, DeviceChallenge
+from oracle.measuring.session import Due, Nonces, Refused, Registry, Session
 from proofmill.chain.errors import InvalidSignature
 from proofmill.chain.typed_data import recover_digest_signer, sign_digest
 from proofmill.chain.types import address
-from proofmill.challenges.figures import Panel
-from proofmill.challenges.messages import (
+from proofmill.measuring.figures import Panel
+from proofmill.measuring.messages import (
     Accepted,
     Begin,
     DeviceClaim,
@@ -39,9 +39,9 @@ from proofmill.challenges.messages import (
     roots_digest,
     to_hex,
 )
-from proofmill.challenges.observations import Observation, Outcome
-from proofmill.challenges.rules import ChallengeRules
-from proofmill.challenges.windows import Phase, Window
+from proofmill.measuring.observations import Observation, Outcome
+from proofmill.measuring.rules import MeasuringRules
+from proofmill.measuring.windows import Phase, Window
 
 MAXIMUM_SESSIONS: Final = 256  # of one window; each has at most 16 devices
 MAXIMUM_ECHOES: Final = 16
@@ -77,7 +77,7 @@ class Sessions:
         self._sample: bytes | None = None
 
     @property
-    def rules(self) -> ChallengeRules:
+    def rules(self) -> MeasuringRules:
         return self.window.rules
 
     def turn(self, phase: Phase, sample: bytes | None) -> None:

@@ -14,9 +14,9 @@ import cbor2
 from eth_typing import ChecksumAddress
 
 from proofmill.chain.reports import Measurement
-from proofmill.challenges.observations import Observation, Outcome, SignedObservation
-from proofmill.challenges.rules import ChallengeRules
 from proofmill.errors import ProofmillError
+from proofmill.measuring.observations import Observation, Outcome, SignedObservation
+from proofmill.measuring.rules import MeasuringRules
 
 EVIDENCE_KIND: Final = "proofmill/capability-evidence/1"
 
@@ -59,7 +59,7 @@ class WindowResult:
         return self.operations_per_second == 0
 
 
-def result_of(signed: Sequence[SignedObservation], panel: Panel, rules: ChallengeRules) -> WindowResult:
+def result_of(signed: Sequence[SignedObservation], panel: Panel, rules: MeasuringRules) -> WindowResult:
     """The committee's figures for one device in one window.
 
     Raises:
@@ -101,7 +101,7 @@ def result_of(signed: Sequence[SignedObservation], panel: Panel, rules: Challeng
 
 
 def measurement_of(
-    results: Sequence[WindowResult], rules: ChallengeRules, evidence_hash: bytes
+    results: Sequence[WindowResult], rules: MeasuringRules, evidence_hash: bytes
 ) -> Measurement:
     """What goes on chain for a device whose latest windows are ``results``, the newest last.
 

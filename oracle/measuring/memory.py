@@ -27,16 +27,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from oracle.challenges.messages import ObservationMessage
+from oracle.measuring.messages import ObservationMessage
 from proofmill.chain.database import database_failures
-from proofmill.challenges.observations import SignedObservation
+from proofmill.measuring.observations import SignedObservation
 
 WINDOWS_KEPT: Final = 32
 
 _metadata = MetaData()
 
 _nonces = Table(
-    "challenge_nonces",
+    "measuring_nonces",
     _metadata,
     Column("beacon", LargeBinary(32), primary_key=True),
     Column("operator", String(42), primary_key=True),
@@ -56,7 +56,7 @@ _observations = Table(
 )
 
 
-class ChallengeMemory:
+class MeasuringMemory:
     """One member's memory of challenges. Safe for several threads of one process."""
 
     def __init__(self, engine: Engine) -> None:

@@ -10,9 +10,9 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from proofmill.chain.types import address
-from proofmill.challenges.figures import Panel
-from proofmill.challenges.observations import Observation, Outcome, SignedObservation
-from proofmill.challenges.rules import ChallengeRules
+from proofmill.measuring.figures import Panel
+from proofmill.measuring.observations import Observation, Outcome, SignedObservation
+from proofmill.measuring.rules import MeasuringRules
 
 CHAIN_ID = 31_337
 COMMITTEE = address("0x" + "c0" * 20)
@@ -24,8 +24,8 @@ Observe = Callable[..., SignedObservation]
 
 
 @pytest.fixture
-def rules() -> ChallengeRules:
-    return ChallengeRules()
+def rules() -> MeasuringRules:
+    return MeasuringRules()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def panel() -> Panel:
 
 
 @pytest.fixture
-def observe(panel: Panel, rules: ChallengeRules) -> Observe:
+def observe(panel: Panel, rules: MeasuringRules) -> Observe:
     """``observe(member, speed, **changes)``: an observation signed by a member or a stranger; speed 0 is a wrong answer."""
     usual = Observation(
         config_digest=panel.config_digest,

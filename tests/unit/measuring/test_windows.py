@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from proofmill.challenges.rules import BOUNDS, ChallengeRules, InvalidRules
-from proofmill.challenges.windows import Phase, Window
+from proofmill.measuring.rules import BOUNDS, InvalidRules, MeasuringRules
+from proofmill.measuring.windows import Phase, Window
 
-RULES = ChallengeRules(window_blocks=100, begin_blocks=3, work_blocks=4, opening_blocks=5)
+RULES = MeasuringRules(window_blocks=100, begin_blocks=3, work_blocks=4, opening_blocks=5)
 
 
 @pytest.mark.parametrize(
@@ -41,24 +41,24 @@ def test_rules__out_of_bounds__are_refused(name: str) -> None:
     least, most = BOUNDS[name]
     for value in (least - 1, most + 1, True, float(least)):
         with pytest.raises(InvalidRules, match=name):
-            ChallengeRules(**{name: value})  # type: ignore[arg-type]
+            MeasuringRules(**{name: value})  # type: ignore[arg-type]
 
 
 def test_rules__parts_longer_than_the_window__are_refused() -> None:
     with pytest.raises(InvalidRules, match="cannot hold"):
-        ChallengeRules(window_blocks=36)
+        MeasuringRules(window_blocks=36)
 
 
 def test_digest__differs_with_each_rule() -> None:
-    usual = ChallengeRules()
+    usual = MeasuringRules()
     changed = [
-        ChallengeRules(window_blocks=7_201),
-        ChallengeRules(begin_blocks=6),
-        ChallengeRules(work_blocks=11),
-        ChallengeRules(opening_blocks=21),
-        ChallengeRules(cells=33),
-        ChallengeRules(lifetime_seconds=86_400),
-        ChallengeRules(failures_to_withdraw=4),
+        MeasuringRules(window_blocks=7_201),
+        MeasuringRules(begin_blocks=6),
+        MeasuringRules(work_blocks=11),
+        MeasuringRules(opening_blocks=21),
+        MeasuringRules(cells=33),
+        MeasuringRules(lifetime_seconds=86_400),
+        MeasuringRules(failures_to_withdraw=4),
     ]
     assert len({rules.digest() for rules in [usual, *changed]}) == len(changed) + 1
-    assert usual.digest() == ChallengeRules().digest()
+    assert usual.digest() == MeasuringRules().digest()

@@ -7,7 +7,7 @@ from typing import Final
 
 from eth_typing import ChecksumAddress
 
-from oracle.challenges.device_challenge import ChallengeSize
+from oracle.measuring.device_challenge import ChallengeSize
 from proofmill.capability.checker import check_cells
 from proofmill.capability.parameters import Parameters
 from proofmill.capability.proof import IllFormedProof, decode_openings, most_opening_bytes

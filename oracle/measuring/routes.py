@@ -13,10 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from oracle.challenges.session import Refused
-from oracle.challenges.sessions import Sessions
-from proofmill.challenges.messages import MAXIMUM_MESSAGE_BYTES, Begin, Echo, Opening, Roots
+from oracle.measuring.messages import MeasurementProposal, ObservationsWanted
+from oracle.measuring.reports import MeasurementReports
+from oracle.measuring.session import Refused
+from oracle.measuring.sessions import Sessions
 from proofmill.errors import ProofmillError
+from proofmill.measuring.messages import MAXIMUM_MESSAGE_BYTES, Begin, Echo, Opening, Roots
 
 MESSAGE_SECONDS: Final = 10.0
 OPENING_SECONDS: Final = 60.0
@@ -31,12 +33,15 @@ class TooLong(Exception):
     """More bytes than the message may have."""
 
 
-def challenge_routes(
-    current: Callable[[], Sessions | None], clock: Callable[[], float] = time.monotonic
+def measuring_routes(
+    current: Callable[[], Sessions | None],
+    reports: MeasurementReports,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[Route]:
-    """POST /challenges/begin, /echo, /roots and /openings; ``current`` is the window that is open, if one is.
+    """What workers post to /measuring/begin, /echo, /roots and /openings, and members to /observations and /measurements.
 
-    The body of an opening is its announcement in one line of JSON, and then its bytes.
+    ``current`` is the window that is open, if one is. The body of an opening is its announcement in one line of JSON, and then
+    its bytes.
     """
 
     async def begin(request: Request) -> Response:
@@ -65,32 +70,47 @@ def challenge_routes(
             return _malformed(Opening, error)
         return await _taken(lambda: sessions.take_opening(announcement, proof))
 
+    async def observations(request: Request) -> Response:
+        wanted = await _message(request, ObservationsWanted)
+        if isinstance(wanted, Response):
+            return wanted
+        return await _taken(lambda: reports.observations(wanted))
+
+    async def measurements(request: Request) -> Response:
+        proposal = await _message(request, MeasurementProposal)
+        if isinstance(proposal, Response):
+            return proposal
+        return await _taken(lambda: reports.endorse(proposal))
+
     async def _answer(
         request: Request, kind: type[Message], act: Callable[[Sessions, Message, float], BaseModel]
     ) -> Response:
         sessions = current()
         if sessions is None:
             return _none_open()
-        try:
-            async with asyncio.timeout(MESSAGE_SECONDS):
-                body = await _body(request, MAXIMUM_MESSAGE_BYTES)
-        except (TimeoutError, ClientDisconnect):
-            return _refusal(
-                408, "slow", f"a message takes at most {MESSAGE_SECONDS:g} seconds and comes whole"
-            )
-        except TooLong as error:
-            return _refusal(413, "size", str(error))
+        message = await _message(request, kind)
         arrived_at = clock()
-        try:
-            message = kind.model_validate_json(body)
-        except ValidationError as error:
-            return _malformed(kind, error)
+        if isinstance(message, Response):
+            return message
         return await _taken(lambda: act(sessions, message, arrived_at))
 
-    return [
-        Route(f"/challenges/{name}", endpoint, methods=["POST"])
-        for name, endpoint in (("begin", begin), ("echo", echo), ("roots", roots), ("openings", openings))
-    ]
+    endpoints = (begin, echo, roots, openings, observations, measurements)
+    return [Route(f"/measuring/{endpoint.__name__}", endpoint, methods=["POST"]) for endpoint in endpoints]
+
+
+async def _message(request: Request, kind: type[Message]) -> Message | Response:
+    """The message, or why there is none."""
+    try:
+        async with asyncio.timeout(MESSAGE_SECONDS):
+            body = await _body(request, MAXIMUM_MESSAGE_BYTES)
+    except (TimeoutError, ClientDisconnect):
+        return _refusal(408, "slow", f"a message takes at most {MESSAGE_SECONDS:g} seconds and comes whole")
+    except TooLong as error:
+        return _refusal(413, "size", str(error))
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        return _malformed(kind, error)
 
 
 async def _taken(act: Callable[[], BaseModel]) -> Response:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from proofmill.chain.reports import MAXIMUM_MEASUREMENTS
 from proofmill.chain.types import MAXIMUM_UINT64
-from proofmill.challenges.messages import MAXIMUM_MEMBERS, Address, SignatureHex, Word, from_hex, to_hex
-from proofmill.challenges.observations import Observation, Outcome, SignedObservation
+from proofmill.measuring.messages import MAXIMUM_MEMBERS, Address, SignatureHex, Word, from_hex, to_hex
+from proofmill.measuring.observations import Observation, Outcome, SignedObservation
 
 MAXIMUM_EVIDENCE_BYTES: Final = 4 << 20
 MAXIMUM_OBSERVATIONS: Final = 4_096  # 256 operators of 16 devices

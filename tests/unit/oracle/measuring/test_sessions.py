@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from oracle.challenges.session import Refused
-from oracle.challenges.sessions import Sessions
+from oracle.measuring.session import Refused
+from oracle.measuring.sessions import Sessions
 from proofmill.chain.types import address
-from proofmill.challenges.messages import DeviceRoots, Echo, Nonce, from_hex, to_hex
-from proofmill.challenges.observations import Outcome
-from proofmill.challenges.rules import ChallengeRules
-from proofmill.challenges.windows import Phase
-from tests.unit.oracle.challenges.conftest import (
+from proofmill.measuring.messages import DeviceRoots, Echo, Nonce, from_hex, to_hex
+from proofmill.measuring.observations import Outcome
+from proofmill.measuring.rules import MeasuringRules
+from proofmill.measuring.windows import Phase
+from tests.unit.oracle.measuring.conftest import (
     BEACON,
     DEVICES,
     MEMBERS,
@@ -140,7 +140,7 @@ def test_begin__another_branch__is_refused(sessions: Sessions) -> None:
 
 def test_begin__other_rules__is_refused(sessions: Sessions) -> None:
     with pytest.raises(Refused, match="other rules"):
-        sessions.begin(Prover(rules=ChallengeRules(cells=8)).begin())
+        sessions.begin(Prover(rules=MeasuringRules(cells=8)).begin())
 
 
 def test_begin__without_stake__is_refused(sessions: Sessions) -> None:
