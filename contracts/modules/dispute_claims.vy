@@ -22,6 +22,7 @@ GENERATION: constant(uint256) = 2
 
 MAX_ITEMS: constant(uint256) = 1024
 MAX_ROWS: constant(uint256) = 2**20  # of an item
+MAX_INVERSE_TEMPERATURE: constant(uint256) = 2**24  # as SelectionVerifier takes it: Q.16
 
 
 @pure
@@ -68,6 +69,8 @@ def _check_request(_request_hash: bytes32, _model_id: bytes32, _request: IDisput
         most: uint256 = _request.maximum_new_tokens
         if most == 0 or most > MAX_ROWS:
             refusal._raise("claim: no or too many new tokens")
+        if _request.inverse_temperature > MAX_INVERSE_TEMPERATURE:
+            refusal._raise("claim: too cold")
 
 
 @pure

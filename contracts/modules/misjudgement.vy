@@ -4,11 +4,13 @@
 @title What a verdict that the arithmetic refutes costs
 @author Proofmill
 @license Apache-2.0
-@dev A member that attested an answer which was then proved wrong, or had one rejected which was then upheld, has not run
-     the model. Its signature tells on it for ever: the report is made again from the hashes of its items and the one
-     verdict, so nothing had to be stored when it was transmitted, and a report that nobody relayed counts as well. Who the
-     arbiter is stands in the terms that the member signed.
-@custom:security An answer that lost by silence refutes nobody: see `IArbiter.ruling`.
+@dev A member that attested an answer which was then proved wrong has not run the model. Its signature tells on it for
+     ever: the report is made again from the hashes of its items and the one verdict, so nothing had to be stored when it
+     was transmitted, and a report that nobody relayed counts as well. Who the arbiter is stands in the terms that the
+     member signed.
+@custom:security Only a proof refutes a member. An answer that lost by silence refutes none of those that attested it, and
+                 one that was upheld none of those that rejected it: an appeal is upheld because nobody doubted the answer
+                 in time, and of a model that is not registered nobody can.
 """
 
 from contracts.interfaces import IArbiter
@@ -24,15 +26,14 @@ uses: attestation
 uses: expulsion
 
 
-REFUTED: constant(uint256) = 1  # rulings
-UPHELD: constant(uint256) = 2
+REFUTED: constant(uint256) = 1  # a ruling
 
 
 # ------------------------------------------------------------------ anyone
 @external
 def prove_misjudgement(_proof: IOracleCommittee.Misjudgement) -> uint256:
     """
-    @notice Takes the bond of a member whose verdict the arithmetic refuted, and ejects it.
+    @notice Takes the bond of a member that attested an answer which the arithmetic refuted, and ejects it.
     @dev Anyone, once for each key and job; also for keys and digests of the past. Of one that has left only what
          Staking's caps allow is taken. A proof that would do nothing is not used up.
     @param _proof The report with the verdict in it, and the member's signature.
@@ -57,11 +58,7 @@ def prove_misjudgement(_proof: IOracleCommittee.Misjudgement) -> uint256:
     # A call to an account without code has no answer.
     assert arbiter.is_contract, "committee: no arbiter"
     ruling: uint256 = staticcall IArbiter(arbiter).ruling(_proof.verdict.job_id, record)
-    is_refuted: bool = False
-    if _proof.verdict.outcome == transmission.OUTCOME_COMPLETE:
-        is_refuted = ruling == REFUTED
-    elif _proof.verdict.outcome == transmission.OUTCOME_REJECT:
-        is_refuted = ruling == UPHELD
+    is_refuted: bool = _proof.verdict.outcome == transmission.OUTCOME_COMPLETE and ruling == REFUTED
     assert is_refuted, "committee: verdict not refuted"
 
     proof_id: bytes32 = keccak256(abi_encode(_proof.key, arbiter, _proof.verdict.job_id, record))

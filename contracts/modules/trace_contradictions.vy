@@ -32,6 +32,10 @@ OUTPUT: constant(uint256) = 4
 TOO_LONG: constant(uint256) = 5
 STOPPED_EARLY: constant(uint256) = 6
 RAN_ON: constant(uint256) = 7
+NO_TOKEN: constant(uint256) = 8
+
+# Word of a choice's descriptor that says how many tokens there are: the width of its input.
+LOGITS: constant(uint256) = trace_geometry.FIRST_INPUT + 3
 
 
 @pure
@@ -67,6 +71,8 @@ def _contradicts(
             return True  # no last token could have been the stop token
         self._check_token(_expectation, rows - 1, _contradiction)
         return _contradiction.token != _expectation.stop_token
+    if what == NO_TOKEN:
+        return self._is_no_token(_trace, _expectation, _contradiction)
     assert what == RAN_ON, "contradiction: unknown"
     assert _contradiction.row < max(rows, 1) - 1, "contradiction: last token"
     self._check_token(_expectation, _contradiction.row, _contradiction)
@@ -138,6 +144,27 @@ def _is_other_output(
     self._check_traced(_trace, _trace.operators, row, _contradiction)
     self._check_claimed(_expectation, grid, _contradiction.row, _contradiction)
     return _contradiction.traced != _contradiction.claimed
+
+
+@pure
+@internal
+def _is_no_token(
+    _trace: IOpVerifier.Trace,
+    _expectation: ITraceReader.Expectation,
+    _contradiction: ITraceReader.Contradiction,
+) -> bool:
+    """
+    @dev A token of the answer, also the last, and how many the program chooses among. A leaf of other than four bytes is
+         none either, but no honest trace ends with it: OUTPUT, or the form of the last value, shows that.
+    """
+    trace_openings._check_descriptor(
+        _trace, _trace.operators, _contradiction.descriptor, _contradiction.descriptor_path
+    )
+    kind: uint256 = trace_geometry._word(_contradiction.descriptor, trace_geometry.OUTPUT)
+    assert kind == trace_geometry.CHOICE, "contradiction: no vocabulary"
+    vocabulary: uint256 = trace_geometry._word(_contradiction.descriptor, LOGITS)
+    self._check_token(_expectation, _contradiction.row, _contradiction)
+    return _contradiction.token >= vocabulary
 
 
 # ------------------------------------------------------------------ openings

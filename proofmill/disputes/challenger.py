@@ -6,13 +6,22 @@ row, part and leaf that differ. What is equal is known from the challenger's own
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from proofmill.disputes.claim import GENERATION, NO_STOP_TOKEN, DisputedClaim
-from proofmill.disputes.claimed_answer import ClaimedAnswer, path_root
+from proofmill.disputes.claimed_answer import (
+    ClaimedAnswer,
+    ClaimedToken,
+    path_root,
+    readable_tokens,
+    token_leaves,
+    token_word,
+)
+from proofmill.disputes.claimed_choices import ClaimedChoices
 from proofmill.disputes.claimed_value import ClaimedValue, Query, Unrevealed
 from proofmill.disputes.evidence import Accusation, accusation, evidence_tail
 from proofmill.disputes.rerun import Rerun
@@ -21,10 +30,12 @@ from proofmill.disputes.trace_roots import TraceRoots
 from proofmill.errors import ProofmillError
 from proofmill.exact.commitment.keccak import Bytes, hash_leaf
 from proofmill.exact.commitment.merkle import EMPTY, MerkleTree, Opening, roots
+from proofmill.exact.trace.checks.facts import Step
+from proofmill.exact.trace.checks.judgement import check_step
 from proofmill.exact.trace.checks.suspects import accusation_order
 from proofmill.exact.trace.commit import CommitmentBuilder, leaf_hashes
-from proofmill.exact.trace.evidence import Claim, Witnesses, accuse, judge
-from proofmill.exact.trace.geometry import Leaf, input_geometry
+from proofmill.exact.trace.evidence import Claim, Evidence, Witnesses, accuse, judge
+from proofmill.exact.trace.geometry import Leaf, geometry, input_geometry
 
 
 class OwnRunIsWrong(ProofmillError):
@@ -95,9 +106,10 @@ class Challenger:
 
     Args:
         claim: what the game says; claim_id: its id there.
-        rerun: the challenger's own run. Of a generation, over the prompt and the *claimed* tokens but the last.
+        rerun: the challenger's own run. Of a generation, over the prompt and the *claimed* tokens but the last, or as many
+            as come before the first that is none of the vocabulary.
         revealed: what the operator has published; it is looked at again at every move.
-        tokens: the claimed tokens of a generation, empty for a map.
+        tokens: the claimed tokens of a generation, whatever stands in their place; empty for a map.
     """
 
     def __init__(
@@ -106,11 +118,11 @@ class Challenger:
         claim_id: bytes,
         rerun: Rerun,
         revealed: Revealed,
-        tokens: tuple[int, ...] = (),
+        tokens: tuple[ClaimedToken, ...] = (),
     ) -> None:
         self._claim, self._claim_id, self._rerun = claim, claim_id, rerun
         self._revealed, self._tokens = revealed, tokens
-        self._answer_leaves = answer_leaves(rerun, claim.first_answer_row)
+        self._readable = readable_tokens(tokens, rerun.committed.vocabulary)
 
     def next_move(self) -> Move:
         """What to do now; the same until something more is revealed."""
@@ -123,7 +135,7 @@ class Challenger:
             return self._ask(missing.query, posted)
 
     def _decide(self, posted: TraceRoots) -> Move:
-        if self._claim.kind == GENERATION and (objection := self._count_objection()):
+        if self._claim.kind == GENERATION and (objection := self._object_to_tokens(posted)):
             return objection
         number = posted.first_difference()
         if number == 0:
@@ -162,9 +174,15 @@ class Challenger:
                 f"no step refutes {place} of operator {number}, a {operator.kind}: the own run is not exact",
                 remedy="Check this machine with `proofmill model verify`, and install the model's files anew.",
             )
+        return self._prove(posted, number, evidence)
+
+    def _prove(self, posted: TraceRoots, number: int, evidence: Evidence) -> Prove:
+        rerun = self._rerun
+        operator = rerun.program.descriptors[number - 1]
         # Roots that are not looked at may be the challenger's own.
         known = list(rerun.trace.roots)
-        known[number] = posted.root(number)
+        for each in (number, *(value.number for value in operator.inputs)):
+            known[each] = posted.root(each)
         claim = Claim(rerun.program.root, self._claim.length, self._claim.sampling, known)
         words = judge(claim, evidence)
         if words is None:
@@ -211,17 +229,18 @@ class Challenger:
             f"token {row} of the answer is not what the trace goes on with",
             row=row,
             traced=(traced, traced_path),
-            claimed=self._claimed_tokens().opening(row, 0, 0),
+            claimed=self._claimed_tokens.opening(row, 0, 0),
         )
 
     def _compare_answer(self, posted: TraceRoots) -> Move:
         claim, number = self._claim, self._rerun.operators
-        own = self._answer_leaves
+        own = answer_leaves(self._rerun, claim.first_answer_row)
         if len(own) != claim.answer_rows:
             return self._contradict(4, posted, f"{claim.answer_rows} rows are answered instead of {len(own)}")
         if path_root([node.tobytes() for node in roots(roots(own))]) == claim.answer_root:
             return Agree()
-        row, section, leaf = self._claimed_answer(own).first_difference()
+        claimed = self._claimed_answer(own)
+        row, section, leaf = claimed.first_difference()
         traced = self._rerun.rows(number).open(Leaf("values", claim.first_answer_row + row, section, leaf))
         return self._contradict(
             4,
@@ -231,23 +250,23 @@ class Challenger:
             section=section,
             leaf=leaf,
             traced=(_hash_of(traced), traced.path),
-            claimed=self._claimed_answer(own).opening(row, section, leaf),
+            claimed=claimed.opening(row, section, leaf),
         )
 
     def _claimed_answer(self, own: Bytes) -> ClaimedAnswer:
         grid = self._rerun.geometry(self._rerun.operators).values
         return ClaimedAnswer(self._claim_id, grid, own, self._claim.answer_root, self._revealed)
 
-    def _claimed_tokens(self) -> ClaimedAnswer:
-        """The answer of a generation, which the challenger has as tokens."""
-        return self._claimed_answer(token_leaves(self._rerun, self._tokens))
-
-    def _count_objection(self) -> Contradict | None:
-        claim, tokens = self._claim, self._tokens
+    # ----------------------------------------------------------------------------------------- answers that are tokens
+    def _object_to_tokens(self, posted: TraceRoots) -> Move | None:
+        """What is wrong with the tokens of a generation before any run is looked at."""
+        claim, tokens = self._claim, self._readable
         if claim.answer_rows > claim.maximum_new_tokens:
             return self._contradict(
                 5, None, f"{claim.answer_rows} tokens instead of {claim.maximum_new_tokens}"
             )
+        if self._is_unreadable:
+            return self._show_no_token(posted)
         stops = [place for place, token in enumerate(tokens) if token == claim.stop_token]
         if claim.stop_token != NO_STOP_TOKEN and stops and stops[0] < len(tokens) - 1:
             row, what, words = stops[0], 7, "the answer goes on after the token that ends it"
@@ -255,8 +274,54 @@ class Challenger:
             row, what, words = len(tokens) - 1, 6, "the answer ends before its time"
         else:
             return None
-        opening = self._claimed_tokens().opening(row, 0, 0)
+        opening = self._claimed_tokens.opening(row, 0, 0)
         return self._contradict(what, None, words, row=row, claimed=opening, token=tokens[row])
+
+    def _show_no_token(self, posted: TraceRoots) -> Move:
+        """The first row of the answer that is no token: no run goes on from there, and none is needed.
+
+        An integer of four bytes is refuted by itself. Of other bytes only the hash is known: either the trace ends with another
+        leaf there, or the operator has to reveal what its program is said to have chosen.
+        """
+        row, number = len(self._readable), self._rerun.operators
+        token, vocabulary = self._tokens[row], self._rerun.committed.vocabulary
+        if vocabulary == 0:
+            return self._contradict(4, posted, "the model chooses no tokens")
+        if isinstance(token, int):
+            return self._contradict(
+                8,
+                None,
+                f"token {row} of the answer is {token}, which is none of {vocabulary}",
+                row=row,
+                claimed=self._claimed_tokens.opening(row, 0, 0),
+                token=token_word(token),
+            )
+        operator, length = self._rerun.program.descriptors[-1], self._claim.length
+        shape, place = geometry(operator, length), Leaf("values", self._claim.first_answer_row + row)
+        choices = ClaimedChoices(self._claim_id, shape, posted.root(number), place.row, token, self._revealed)
+        traced = choices.leaf_opening()
+        if traced[0] != token:
+            words = f"row {row} of the answer is no token, and not what the trace ends with"
+            claimed = self._claimed_tokens.opening(row, 0, 0)
+            return self._contradict(4, posted, words, row=row, traced=traced, claimed=claimed)
+        view = Witnesses(operator, length, self._claim.sampling, choices, (), None)
+        step = Step("maximum", place.row)
+        if check_step(view, step) is None:
+            raise OwnRunIsWrong(
+                f"row {row} of the answer is a token of the vocabulary",
+                remedy="Read the answer again, and dispute it by its tokens.",
+            )
+        return self._prove(posted, number, view.evidence(number, step, self._rerun.program))
+
+    @property
+    def _is_unreadable(self) -> bool:
+        """Whether a row of the answer is no token."""
+        return len(self._readable) < len(self._tokens)
+
+    @functools.cached_property
+    def _claimed_tokens(self) -> ClaimedAnswer:
+        """The answer of a generation, which the challenger has as tokens."""
+        return self._claimed_answer(token_leaves(self._tokens))
 
     def _contradict(
         self,
@@ -271,8 +336,8 @@ class Challenger:
         claimed: tuple[bytes, tuple[bytes, ...]] = (EMPTY, ()),
         token: int = 0,
     ) -> Contradict:
-        number = self._rerun.operators if what == 4 else 0
-        descriptor = self._rerun.program.open(number) if what in (2, 3, 4) else Opening(b"", 0, ())
+        number = self._rerun.operators if what in (4, 8) else 0
+        descriptor = self._rerun.program.open(number) if what in (2, 3, 4, 8) else Opening(b"", 0, ())
         root, root_path = (EMPTY, ()) if posted is None else (posted.root(number), posted.path(number))
         contradiction = (
             what,
@@ -321,6 +386,8 @@ class Challenger:
         return Ask(question, query.key, words)
 
     def _number_asked(self, posted: TraceRoots) -> int:
+        if self._is_unreadable:
+            return self._rerun.operators
         number = posted.first_difference()
         assert number is not None  # only values that differ are asked about
         return number
@@ -335,12 +402,6 @@ def answer_leaves(rerun: Rerun, first_row: int) -> Bytes:
         assert integers is not None  # every operator has values
         hashes.append(leaf_hashes(grid, integers, row)[0])
     return np.stack(hashes)
-
-
-def token_leaves(rerun: Rerun, tokens: tuple[int, ...]) -> Bytes:
-    """Leaf hashes of tokens as a generation's answer has them."""
-    grid = replace(rerun.geometry(rerun.operators).values, rows=len(tokens))
-    return leaf_hashes(grid, np.array(tokens, dtype=np.int64).reshape(-1, 1, 1), 0)
 
 
 def _hash_of(opening: Opening) -> bytes:

@@ -10,9 +10,38 @@ from collections.abc import Sequence
 from proofmill.disputes.claimed_value import Query, RowNodes, Unrevealed, array_of, path_above, tree_shape
 from proofmill.disputes.keys import leaves_key, tree_key
 from proofmill.disputes.revealed import Revealed
-from proofmill.exact.commitment.keccak import Bytes, keccak256
+from proofmill.exact.commitment.keccak import Bytes, hash_leaf, keccak256
 from proofmill.exact.commitment.merkle import EMPTY, MerkleTree, roots, tree_depth
 from proofmill.exact.trace.geometry import Grid
+
+#: One token of a claimed answer: the integer of its four bytes, which may be none of the vocabulary; or the hash of a leaf
+#: that is no token's, whose bytes are of another number or known to nobody.
+ClaimedToken = int | bytes
+
+
+def token_hash(token: ClaimedToken) -> bytes:
+    """Leaf hash of a token in an answer. A negative integer has the bytes of its two's complement."""
+    return token if isinstance(token, bytes) else hash_leaf(token_word(token).to_bytes(4, "big"))
+
+
+def token_word(token: int) -> int:
+    """The four bytes of a token as a natural number, as the contracts read them."""
+    return token % (1 << 32)
+
+
+def token_leaves(tokens: Sequence[ClaimedToken]) -> Bytes:
+    """Leaf hashes of a generation's answer, uint8 [tokens, 1, 1, 32]."""
+    return array_of([token_hash(token) for token in tokens]).reshape(-1, 1, 1, 32)
+
+
+def readable_tokens(tokens: Sequence[ClaimedToken], vocabulary: int) -> tuple[int, ...]:
+    """The tokens before the first that is none of the vocabulary: as far as a model can go on with them."""
+    readable = list[int]()
+    for token in tokens:
+        if isinstance(token, bytes) or not 0 <= token < vocabulary:
+            break
+        readable.append(token)
+    return tuple(readable)
 
 
 class ClaimedAnswer:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from proofmill.chain.records import Job
 from proofmill.disputes.claim import GENERATION, DisputedClaim
+from proofmill.disputes.claimed_answer import ClaimedToken, readable_tokens
 from proofmill.disputes.rerun import CommittedModel, Rerun
 from proofmill.errors import ProofmillError
 from proofmill.exact.kernels.interface import Kernels
@@ -31,7 +32,7 @@ class Matter:
 
     ``inputs`` are what the program reads for each item: ids [P] of a prompt or sequence, or bytes [rows, channels] of an
     image. ``own`` is the right answer, ``claimed`` the one submitted; None where nobody serves it. Of a generation,
-    ``claimed_tokens`` are the submitted tokens of each item.
+    ``claimed_tokens`` are the submitted tokens of each item, whatever stands in their place.
     """
 
     job_id: int
@@ -40,7 +41,7 @@ class Matter:
     inputs: Sequence[Tensor]
     own: AnswerCommitment
     claimed: AnswerCommitment | None
-    claimed_tokens: Sequence[tuple[int, ...]] = ()
+    claimed_tokens: Sequence[tuple[ClaimedToken, ...]] = ()
 
     @property
     def served(self) -> AnswerCommitment | None:
@@ -69,15 +70,18 @@ class Matter:
             f"every item of the answer to job {self.job_id} is right", remedy="There is nothing to do."
         )
 
-    def input_of(self, claim: DisputedClaim) -> Tensor:
-        """What a trace of the claim runs over: of a generation the prompt and the claimed tokens but the last."""
+    def input_of(self, claim: DisputedClaim, vocabulary: int = 1 << 31) -> Tensor:
+        """What a trace of the claim runs over: of a generation the prompt and the claimed tokens but the last.
+
+        Where these hold what is no token of the vocabulary, a run ends before it, and so does the input.
+        """
         given = self.inputs[claim.item]
         if claim.kind != GENERATION:
             return given
-        tokens = torch.tensor(self.claimed_tokens[claim.item][:-1], dtype=given.dtype)
-        return torch.cat([given, tokens])
+        tokens = readable_tokens(self.claimed_tokens[claim.item][:-1], vocabulary)
+        return torch.cat([given, torch.tensor(tokens, dtype=given.dtype)])
 
-    def tokens_of(self, claim: DisputedClaim) -> tuple[int, ...]:
+    def tokens_of(self, claim: DisputedClaim) -> tuple[ClaimedToken, ...]:
         """The claimed tokens of a generation; none for a map."""
         return self.claimed_tokens[claim.item] if claim.kind == GENERATION else ()
 
@@ -144,7 +148,8 @@ class Reruns:
             if len(self._runs) >= self._most:
                 self._runs.pop(next(iter(self._runs)))
             committed = self._models.committed(matter.model_id)
-            self._runs[claim_id] = Rerun.of(committed, matter.input_of(claim), claim.sampling, self._kernels)
+            read = matter.input_of(claim, committed.vocabulary)
+            self._runs[claim_id] = Rerun.of(committed, read, claim.sampling, self._kernels)
         return self._runs[claim_id]
 
 

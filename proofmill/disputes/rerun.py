@@ -27,6 +27,12 @@ class CommittedModel:
     def of(cls, model: Model) -> CommittedModel:
         return cls(model, ProgramTree(model.program, commit_tables(model)))
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the program chooses among; 0 if it chooses none."""
+        last = self.program.descriptors[-1]
+        return last.inputs[0].shape.width if last.kind == "choose" else 0
+
     def table(self, number: int) -> TableTree | None:
         """The tree over the table of operator ``number``, None if its kind reads none."""
         name = self.model.program.operators[number - 1].table

@@ -11,8 +11,10 @@ import numpy as np
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from adversaries.forged_trace import GarbledAnswer
 from proofmill.disputes.challenger import Agree, Ask, AwaitTrace, Challenger, Contradict, Prove
 from proofmill.disputes.claim import GENERATION, DisputedClaim
+from proofmill.disputes.claimed_answer import ClaimedToken
 from proofmill.disputes.defender import Defender
 from proofmill.disputes.rerun import CommittedModel, Rerun
 from proofmill.disputes.revealed import Revealed
@@ -147,9 +149,9 @@ def rows_of_answer(rerun: Rerun, first_row: int = 0) -> np.ndarray[Any, Any]:
     return np.stack(found)
 
 
-def leaves_of_item(item: Item, values: np.ndarray[Any, Any]) -> Bytes:
+def leaves_of_item(item: Item) -> Bytes:
     """Leaf hashes of an answer's rows: uint8 [rows, 1, leaves, 32]."""
-    return np.stack([item.leaf_hashes(row) for row in range(len(values))])[:, None]
+    return np.stack([item.leaf_hashes(row) for row in range(item.rows)])[:, None]
 
 
 @dataclass
@@ -163,7 +165,7 @@ class Dispute:
     defended: Rerun
     answer: np.ndarray[Any, Any]
     prompt: np.ndarray[Any, Any]
-    tokens: tuple[int, ...] = ()  # of a generation
+    tokens: tuple[ClaimedToken, ...] = ()  # of a generation, as the challenger reads them
     maximum_new_tokens: int = 0
     stop_token: int = MAX_UINT256
     replies: list[str] = field(default_factory=list)
@@ -175,6 +177,7 @@ class Dispute:
         False  # the trace is none that a run makes: its operator may have nothing to answer with
     )
     is_silent: bool = False  # the operator never answers
+    leaves: tuple[bytes, ...] = ()  # of a generation whose answer is not all tokens
 
     def __post_init__(self) -> None:
         is_generation = bool(self.tokens)
@@ -188,8 +191,15 @@ class Dispute:
             self.maximum_new_tokens,
             self.stop_token,
         )
-        self.item = answer_tokens(self.tokens) if is_generation else answer_item(self.answer)
+        self.item = self._item()
         self.commitment = AnswerCommitment([self.item])
+
+    def _item(self) -> Item:
+        if self.leaves:
+            return GarbledAnswer(self.leaves)
+        if self.tokens:
+            return answer_tokens([int(token) for token in self.tokens if isinstance(token, int)])
+        return answer_item(self.answer)
 
     def submit(self) -> Job:
         self.job = self.court.submit(self.model_id, self.request, self.commitment.root)
@@ -256,7 +266,7 @@ class Dispute:
     @property
     def answer_leaves(self) -> Bytes:
         """Leaf hashes of the submitted answer: uint8 [rows, 1, leaves, 32]."""
-        return leaves_of_item(self.item, np.array(self.tokens)[:, None] if self.tokens else self.answer)
+        return leaves_of_item(self.item)
 
     def post_trace(self) -> None:
         """The operator's first move."""

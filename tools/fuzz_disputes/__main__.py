@@ -21,7 +21,7 @@ import tests.conftest  # noqa: F401  contracts are compiled once for each state 
 from proofmill.disputes.rerun import CommittedModel
 from tests.suite.disputes import Court, open_court
 from tools.fuzz_disputes.games import STRATEGIES, Outcome, play_hostile, play_lie
-from tools.fuzz_disputes.lies import ABOUT_ANSWERS, NOTHING, Liar, kinds_of_lies
+from tools.fuzz_disputes.lies import ABOUT_OPERATORS, NOTHING, Liar, kinds_of_lies
 from tools.fuzz_disputes.report import by_check, by_lie, missing, summary
 from tools.fuzz_disputes.subjects import LENGTHS, Loader, Subject, load_subject
 
@@ -39,7 +39,8 @@ class Fuzzer:
         self._subjects = [load(name) for name in models]
         self._ids = {each.name: self._register(each.committed) for each in self._subjects}
         self._waiting: list[tuple[Subject, str]] = []
-        self._kinds = kinds_of_lies(self._generator)
+        can_generate = any("generation" in subject.tasks for subject in self._subjects)
+        self._kinds = kinds_of_lies(self._generator, about_tokens=can_generate)
 
     @property
     def operator_types(self) -> list[str]:
@@ -70,7 +71,7 @@ class Fuzzer:
         kind, generator = next(self._kinds), self._generator
         unfit = list[tuple[Subject, str]]()  # wait for another kind of lie
         for _ in range(_TRIES):
-            if kind in ABOUT_ANSWERS:
+            if kind not in ABOUT_OPERATORS:
                 subject = generator.choice(self._subjects)
                 operator = subject.kinds[0]
             else:
@@ -80,7 +81,7 @@ class Fuzzer:
             if told is not None:
                 self._waiting = unfit + self._waiting
                 return play_lie(self._court, subject, self._ids[subject.name], work, told, generator)
-            if kind not in ABOUT_ANSWERS:
+            if kind in ABOUT_OPERATORS:
                 unfit.append((subject, operator))
         raise RuntimeError(f"no lie of the kind {kind!r} can be told about these models")
 

@@ -63,6 +63,7 @@ def dispute_of(court: Court, subject: Subject, model_id: bytes, work: Work, told
         MAX_UINT256,
         is_garbled=told.is_garbled,
         is_silent=told.is_silent,
+        leaves=told.leaves,
     )
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from adversaries.forged_run import ForgedRun, Lie, RowSwap
-from adversaries.forged_trace import MisorderedRerun, with_other_table
+from adversaries.forged_trace import GarbledRerun, MisorderedRerun, with_other_table
+from proofmill.disputes.claimed_answer import ClaimedToken, readable_tokens
 from proofmill.disputes.rerun import Rerun
 from proofmill.errors import ProofmillError
+from proofmill.exact.commitment.keccak import hash_leaf
 from proofmill.exact.trace.codecs import DIGITS, FIELDS, INTEGERS, OPERAND_HEADER, Codec
 from proofmill.exact.trace.geometry import NORM_FIELDS, SOFTMAX_FIELDS, Leaf, Part
 from proofmill.exact.trace.tracing import Run
@@ -37,7 +39,8 @@ class Told:
     own: Rerun
     defended: Rerun
     answer: Integers
-    tokens: tuple[int, ...] = ()
+    tokens: tuple[ClaimedToken, ...] = ()
+    leaves: tuple[bytes, ...] = ()  # of an answer that is not all tokens
     is_garbled: bool = False
     is_silent: bool = False
 
@@ -216,6 +219,45 @@ class Liar:
         defended = self._random.choice((own, work.honest))
         return self._about_answer(f"token {row}", answer, tokens, own=own, defended=defended)
 
+    def no_token(self, number: int) -> Told | None:
+        """A leaf of the answer is of fewer or more bytes, or an integer that is none of the vocabulary."""
+        if not self._work.tokens:
+            return None
+        generator = self._random
+        integers = (
+            self._subject.vocabulary,
+            generator.randrange(self._subject.vocabulary, 1 << 32),
+            (1 << 32) - 1,
+        )
+        leaves = [
+            generator.randbytes(3),
+            generator.randbytes(5),
+            *(each.to_bytes(4, "big") for each in integers),
+        ]
+        leaf = generator.choice(leaves)
+        return self.leaf(
+            generator.randrange(len(self._work.tokens)),
+            leaf,
+            is_known=len(leaf) == 4 and generator.random() < 0.5,
+            is_traced=generator.random() < 0.5,
+        )
+
+    def leaf(self, place: int, leaf: bytes, *, is_known: bool, is_traced: bool) -> Told:
+        """A leaf of any bytes stands in the answer, known to the challenger as an integer or by its hash alone.
+
+        The trace holds the very same bytes, or it is that of the right tokens.
+        """
+        work = self._work
+        leaves = [token.to_bytes(4, "big") for token in work.tokens]
+        claimed: list[ClaimedToken] = list(work.tokens)
+        leaves[place], claimed[place] = leaf, int.from_bytes(leaf, "big") if is_known else hash_leaf(leaf)
+        readable = readable_tokens(claimed[:-1], self._subject.vocabulary)
+        own = self._subject.rerun(np.array([*work.prompt, *readable]), work.sampling)
+        defended = GarbledRerun(work.honest, leaves, len(work.prompt)) if is_traced else work.honest
+        words = f"token {place} is {leaf.hex()}"
+        told = self._about_answer(words, work.answer, tuple(claimed), own=own, defended=defended)
+        return replace(told, leaves=tuple(leaves), is_garbled=False)
+
     def other_input(self, number: int) -> Told | None:
         work = self._work
         prompt = np.array(work.prompt)
@@ -279,7 +321,7 @@ class Liar:
         defended: Rerun,
         own: Rerun | None = None,
         answer: Integers | None = None,
-        tokens: tuple[int, ...] | None = None,
+        tokens: tuple[ClaimedToken, ...] | None = None,
         is_garbled: bool = False,
     ) -> Told:
         work = self._work
@@ -291,14 +333,14 @@ class Liar:
             defended,
             work.answer if answer is None else answer,
             work.tokens if tokens is None else tokens,
-            is_garbled,
+            is_garbled=is_garbled,
         )
 
     def _about_answer(
         self,
         words: str,
         answer: Integers,
-        tokens: tuple[int, ...] = (),
+        tokens: tuple[ClaimedToken, ...] = (),
         *,
         own: Rerun | None = None,
         defended: Rerun | None = None,
@@ -353,14 +395,17 @@ ABOUT_ANSWERS: Final[Mapping[str, tuple[Telling, int]]] = {
     "silence": (Liar.silence, 1),
     NOTHING: (Liar.nothing, 3),
 }
+#: Of models that choose tokens.
+ABOUT_TOKENS: Final[Mapping[str, tuple[Telling, int]]] = {"no token": (Liar.no_token, 2)}
 LIES: Final[Mapping[str, Telling]] = {
-    name: telling for name, (telling, _) in {**ABOUT_OPERATORS, **ABOUT_ANSWERS}.items()
+    name: telling for name, (telling, _) in {**ABOUT_OPERATORS, **ABOUT_ANSWERS, **ABOUT_TOKENS}.items()
 }
 
 
-def kinds_of_lies(generator: random.Random) -> Iterator[str]:
+def kinds_of_lies(generator: random.Random, *, about_tokens: bool) -> Iterator[str]:
     """Kinds without end, each in each round as often as its weight."""
+    told = {**ABOUT_OPERATORS, **ABOUT_ANSWERS, **(ABOUT_TOKENS if about_tokens else {})}
     while True:
-        kinds = [n for n, (_, weight) in {**ABOUT_OPERATORS, **ABOUT_ANSWERS}.items() for _ in range(weight)]
+        kinds = [name for name, (_, weight) in told.items() for _ in range(weight)]
         generator.shuffle(kinds)
         yield from kinds

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import boa
+import numpy as np
 import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -109,6 +110,35 @@ def test_generation__every_kind_of_lie__is_convicted(stage: Stage, kind: str) ->
         outcome = play_lie(stage.court, subject, stage.models["decoder"], work, told, generator)
         assert not outcome.failure, (told.words, outcome)
         assert outcome.is_convicted
+
+
+@pytest.mark.parametrize("is_traced", [False, True])
+@pytest.mark.parametrize(
+    ("place", "leaf"),
+    [
+        (0, b"\0\0\3"),
+        (1, b"\0\0\0\0\3"),
+        (2, VOCABULARY.to_bytes(4, "big")),
+        (0, b"\xff" * 4),
+        (1, b""),
+    ],
+)
+def test_generation__a_leaf_that_is_no_token__is_shown_whatever_the_trace_is(
+    stage: Stage, place: int, leaf: bytes, *, is_traced: bool
+) -> None:
+    """By the integer if it is known; else by what the trace has there, or by what its program is said to have chosen."""
+    generator, subject = random.Random(0), subject_of("decoder")
+    work = subject.work("generation", random.Random(5))
+    shown = [(False, ("choose", "maximum") if is_traced else ("claim", "4"), 3)]
+    if len(leaf) == 4:
+        shown.append((True, ("claim", "8"), 1))
+    for is_known, check, replies in shown:
+        told = Liar(subject, work, generator).leaf(place, leaf, is_known=is_known, is_traced=is_traced)
+        assert told.differs(work)
+        outcome = play_lie(stage.court, subject, stage.models["decoder"], work, told, generator)
+        assert not outcome.failure, outcome
+        assert outcome.is_convicted
+        assert ((outcome.accused, outcome.check), outcome.replies) == (check, replies)
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
@@ -259,4 +289,21 @@ def test_rows_of_several_groups_that_all_differ__are_proved(stage: Stage) -> Non
     outcome = play_lie(stage.court, subject, stage.models[name], work, told, generator)
     assert not outcome.failure, outcome
     assert outcome.is_convicted
+    assert outcome.replies == 4
+
+
+@pytest.mark.parametrize("is_traced", [False, True])
+def test_rows_of_several_groups__one_is_no_token__is_shown(stage: Stage, *, is_traced: bool) -> None:
+    """The rows of the group with the answer are asked for; those of the others are known to nobody else."""
+    name = "wide_decoder"
+    subject = subject_of(name)
+    prompt = np.array([random.Random(place).randrange(VOCABULARY) for place in range(600)])
+    honest = subject.rerun(prompt, None)
+    answer = rows_of_answer(honest, len(prompt) - 1)
+    work = Work(prompt, None, honest, answer, (int(answer[0, 0]),))
+    told = Liar(subject, work, random.Random(0)).leaf(0, b"\1" * 5, is_known=False, is_traced=is_traced)
+    outcome = play_lie(stage.court, subject, stage.models[name], work, told, random.Random(0))
+    assert not outcome.failure, outcome
+    assert outcome.is_convicted
+    assert outcome.check == ("maximum" if is_traced else "4")
     assert outcome.replies == 4

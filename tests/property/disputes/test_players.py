@@ -12,15 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adversaries.forged_run import ForgedRun, Lie
-from proofmill.disputes.challenger import Agree, Challenger, Contradict, Prove, answer_leaves, token_leaves
+from proofmill.disputes.challenger import Agree, Challenger, Contradict, OwnRunIsWrong, Prove, answer_leaves
 from proofmill.disputes.claim import GENERATION, MAP, NO_STOP_TOKEN, DisputedClaim
-from proofmill.disputes.claimed_answer import path_root
+from proofmill.disputes.claimed_answer import ClaimedToken, path_root, token_hash, token_leaves
 from proofmill.disputes.defender import Defender
+from proofmill.disputes.matter import Matter, Reruns
 from proofmill.disputes.rerun import CommittedModel, Rerun
 from proofmill.disputes.revealed import Revealed
 from proofmill.exact.commitment.keccak import Bytes
 from proofmill.exact.commitment.merkle import roots
 from proofmill.exact.program.sampling import Sampling
+from proofmill.exact.trace.claims import (
+    AnswerCommitment,
+    RequestCommitment,
+    RequestKind,
+    answer_tokens,
+    input_item,
+)
 from proofmill.exact.trace.geometry import Leaf, Part
 from tests.property.exact.test_exact_programs import sample_of
 from tests.suite.table_game import TableGame, Verdict
@@ -173,16 +181,8 @@ def right_tokens() -> tuple[int, ...]:
     return tokens
 
 
-def play_generation(
-    tokens: tuple[int, ...],
-    *,
-    defended: Rerun | None = None,
-    **changes: int,
-) -> Verdict:
-    """The claim that `tokens` follow the prompt, defended with a trace over them unless told otherwise."""
-    own = generation(tokens)
+def generation_claim(own: Rerun, leaves: Bytes, **changes: int) -> DisputedClaim:
     prompt = Rerun.of(committed("decoder"), torch.tensor(PROMPT), SAMPLING["decoder"])
-    leaves = token_leaves(own, tokens)
     fields = {
         "kind": GENERATION,
         "prompt_rows": len(PROMPT),
@@ -190,8 +190,25 @@ def play_generation(
         "maximum_new_tokens": NEW_TOKENS,
         "stop_token": STOP,
     }
-    claim = claim_of(own, leaves, SAMPLING["decoder"], **{**fields, **changes})
-    revealed = Revealed()
+    return claim_of(own, leaves, SAMPLING["decoder"], **{**fields, **changes})
+
+
+class Shelf:
+    """One model, whatever is asked for."""
+
+    def committed(self, model_id: bytes) -> CommittedModel:
+        return committed("decoder")
+
+
+def play_generation(
+    tokens: tuple[int, ...],
+    *,
+    defended: Rerun | None = None,
+    **changes: int,
+) -> Verdict:
+    """The claim that `tokens` follow the prompt, defended with a trace over them unless told otherwise."""
+    own, leaves = generation(tokens), token_leaves(tokens)
+    claim, revealed = generation_claim(own, leaves, **changes), Revealed()
     challenger = Challenger(claim, CLAIM_ID, own, revealed, tokens)
     return TableGame(CLAIM_ID, challenger, Defender(defended or own, leaves), revealed).play()
 
@@ -229,3 +246,57 @@ def test_generation__too_many_tokens_or_an_end_in_the_wrong_place__is_contradict
     short = tuple(token for token in tokens if token != STOP)[:2]
     assert contradiction(play_generation(short)) == 6
     assert contradiction(play_generation(tokens, stop_token=tokens[0])) == 7
+
+
+def test_generation__too_long_and_no_token_at_all__the_length_is_shown_first() -> None:
+    tokens = right_tokens()
+    assert contradiction(play_generation((*tokens[:-1], STOP + 1), maximum_new_tokens=len(tokens) - 1)) == 5
+    assert (
+        contradiction(play_generation((*tokens[:-1], STOP + 1))) == 8
+    )  # though it ends without the stop token
+
+
+def test_generation__of_a_program_that_chooses_nothing__is_contradicted() -> None:
+    own = honest("encoder")
+    leaves = token_leaves((1, 2))
+    claim = claim_of(own, leaves, kind=GENERATION, prompt_rows=own.trace.run.length - 1, maximum_new_tokens=2)
+    revealed = Revealed()
+    challenger = Challenger(claim, CLAIM_ID, own, revealed, (1, 2))
+    assert contradiction(TableGame(CLAIM_ID, challenger, Defender(own, leaves), revealed).play()) == 4
+
+
+def test_generation__a_hash_that_is_a_token_after_all__is_nothing_to_accuse() -> None:
+    """Whoever reads the answer wrongly is told so, and loses nothing on chain."""
+    tokens = right_tokens()
+    own = generation(tokens)
+    leaves = token_leaves(tokens)
+    claim = generation_claim(own, leaves)
+    revealed, misread = Revealed(), (*tokens[:-1], token_hash(tokens[-1]))
+    challenger = Challenger(claim, CLAIM_ID, own, revealed, misread)
+    with pytest.raises(OwnRunIsWrong, match="is a token of the vocabulary"):
+        TableGame(CLAIM_ID, challenger, Defender(own, leaves), revealed).play()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "read"),
+    [
+        ((1, 2, 3), (1, 2)),
+        ((1, 9, 3), (1,)),
+        ((-1, 2, 3), ()),
+        ((1, 2, 9), (1, 2)),
+        ((1, b"\1" * 32, 3), (1,)),
+    ],
+)
+def test_matter__a_run_of_a_generation__ends_before_the_first_that_is_no_token(
+    tokens: tuple[ClaimedToken, ...], read: tuple[int, ...]
+) -> None:
+    prompt = torch.tensor(PROMPT)
+    own = Rerun.of(committed("decoder"), prompt, SAMPLING["decoder"])
+    claim = generation_claim(own, token_leaves(tokens))
+    answer = AnswerCommitment([answer_tokens([1])])
+    request = RequestCommitment(RequestKind.GENERATION, [input_item(PROMPT)], maximum_new_tokens=NEW_TOKENS)
+    matter = Matter(1, b"\1" * 32, request, [prompt], answer, None, [tokens])
+    assert matter.tokens_of(claim) == tokens
+    assert matter.input_of(claim, committed("decoder").vocabulary).tolist() == [*PROMPT, *read]
+    rerun = Reruns(Shelf()).of(CLAIM_ID, claim, matter)
+    assert rerun.trace.run.input[:, 0].tolist() == [*PROMPT, *read]

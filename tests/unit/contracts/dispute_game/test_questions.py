@@ -142,6 +142,10 @@ def test_name_item__of_one(bench: Bench, game: Any) -> None:
         ({"maximum_new_tokens": 1}, "claim: a map with new tokens"),
         ({"kind": GENERATION, "maximum_new_tokens": 0}, "claim: no or too many new tokens"),
         ({"kind": GENERATION, "maximum_new_tokens": 2**20 + 1}, "claim: no or too many new tokens"),
+        (
+            {"kind": GENERATION, "maximum_new_tokens": 1, "inverse_temperature": 2**24 + 1},
+            "claim: too cold",
+        ),
         ({"items_root": b"\1" * 32}, "claim: not what was asked"),
     ],
 )

@@ -74,13 +74,10 @@ def misjudgement(
 
 
 # ------------------------------------------------------------------ what a proof does
-@pytest.mark.parametrize(("outcome", "ruling"), [(COMPLETE, REFUTED), (REJECT, UPHELD)])
-def test_prove_misjudgement__takes_the_whole_bond_and_ejects(
-    assembly: Assembly, arbiter: Any, outcome: int, ruling: int
-) -> None:
+def test_prove_misjudgement__takes_the_whole_bond_and_ejects(assembly: Assembly, arbiter: Any) -> None:
     committee, operator, key = assembly.committee, assembly.operators[2], assembly.keys[2]
-    items = [verdict(32), judged(arbiter, outcome), verdict(64)]
-    arbiter.rule(JOB, record_of(items[1]), ruling)
+    items = [verdict(32), judged(arbiter, COMPLETE), verdict(64)]
+    arbiter.rule(JOB, record_of(items[1]), REFUTED)
     proof = misjudgement(assembly, key, items, index=1)
     assert committee.prove_misjudgement(proof, sender=assembly.reporter) == BOND
     [(name, fields)] = events_of(committee)
@@ -175,11 +172,12 @@ def test_prove_misjudgement__of_one_without_a_bond__is_not_used_up(assembly: Ass
         (COMPLETE, UPHELD),
         (REJECT, NO_RULING),
         (REJECT, REFUTED),
+        (REJECT, UPHELD),  # by silence: nobody doubted the answer in time, or nobody could
         (VOID, REFUTED),
         (VOID, UPHELD),
     ],
 )
-def test_prove_misjudgement__verdict_that_agrees_with_the_arithmetic__reverts(
+def test_prove_misjudgement__verdict_that_no_proof_refutes__reverts(
     assembly: Assembly, arbiter: Any, outcome: int, ruling: int
 ) -> None:
     item = judged(arbiter, outcome)

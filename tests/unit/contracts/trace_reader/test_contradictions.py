@@ -16,7 +16,7 @@ from tests.suite.deployment import MAX_UINT256, deploy
 from tests.unit.contracts.trace_reader.asking import Levels, Subject, subject
 
 MAP, GENERATION = 1, 2
-INPUT, PROMPT, CONTINUATION, OUTPUT, TOO_LONG, STOPPED_EARLY, RAN_ON = range(1, 8)
+INPUT, PROMPT, CONTINUATION, OUTPUT, TOO_LONG, STOPPED_EARLY, RAN_ON, NO_TOKEN = range(1, 9)
 NO_STOP = MAX_UINT256
 
 
@@ -125,8 +125,11 @@ class Generation:
 
     def token(self, what: int, row: int) -> Contradiction:
         answer = tokens(*self.answer)
+        descriptor = self.program.open(self.operators)
         return Contradiction(
             what,
+            descriptor.data if what == NO_TOKEN else b"",
+            list(descriptor.path) if what == NO_TOKEN else (),
             row=row,
             claimed=answer.leaf(row),
             claimed_path=answer.leaves.path(row),
@@ -275,6 +278,61 @@ def test_ran_on__never_by_the_last_token(reader: Any) -> None:
         contradicts(reader, claim, claim.token(RAN_ON, 3))
 
 
+@pytest.mark.parametrize("row", [0, 1, 3])  # the last one is continued by nothing
+@pytest.mark.parametrize(
+    ("token", "expected"), [(0, False), (8, False), (9, True), (2**31 - 1, True), (2**32 - 1, True)]
+)
+def test_no_token__none_that_the_program_chooses_among(
+    reader: Any, row: int, token: int, *, expected: bool
+) -> None:
+    claim = replace(HONEST, answer=(*HONEST.answer[:row], token, *HONEST.answer[row + 1 :]))
+    assert claim.program.descriptors[-1].inputs[0].shape.width == 9
+    found = [contradicts(reader, claim, claim.token(NO_TOKEN, other)) for other in range(4)]
+    assert found == [expected and other == row for other in range(4)]
+
+
+def test_no_token__must_open_in_the_answer(reader: Any) -> None:
+    claim = replace(HONEST, answer=(7, 9, 8, 2))
+    evidence = claim.token(NO_TOKEN, 1)
+    assert contradicts(reader, claim, evidence)
+    with boa.reverts("contradiction: another token"):
+        contradicts(reader, claim, evidence._replace(token=10))
+    with boa.reverts("contradiction: no token"):
+        contradicts(reader, claim, evidence._replace(token=2**32 + 9))
+    with boa.reverts("reader: leaf not of answer"):
+        contradicts(reader, claim, evidence._replace(row=0))
+    with boa.reverts("reader: leaf not of answer"):
+        contradicts(reader, claim, evidence._replace(token=10, claimed=token_leaf(10)))
+    with boa.reverts("reader: no such answer row"):
+        contradicts(reader, claim, evidence._replace(row=4))
+    with boa.reverts("reader: answer path length"):
+        contradicts(reader, claim, evidence._replace(claimed_path=evidence.claimed_path[:-1]))
+    places: tuple[dict[str, Any], ...] = ({"section": 1}, {"leaf": 1})
+    for place in places:
+        with boa.reverts("reader: no such answer leaf"):
+            contradicts(reader, claim, evidence._replace(**place))
+
+
+def test_no_token__the_vocabulary_is_that_of_the_registered_program(reader: Any) -> None:
+    """Neither another operator's width nor a descriptor that says less."""
+    claim = HONEST
+    evidence = claim.token(NO_TOKEN, 1)
+    smaller = bytearray(evidence.descriptor)
+    smaller[32 * 9 : 32 * 10] = (1).to_bytes(32, "big")
+    with boa.reverts("reader: descriptor not of trace"):
+        contradicts(reader, claim, evidence._replace(descriptor=bytes(smaller)))
+    before = claim.program.open(claim.operators - 1)
+    with boa.reverts("reader: descriptor not of trace"):
+        contradicts(
+            reader, claim, evidence._replace(descriptor=before.data, descriptor_path=list(before.path))
+        )
+    with boa.reverts("reader: descriptor path length"):
+        contradicts(reader, claim, evidence._replace(descriptor_path=()))
+    encoder = replace(claim, model="encoder")
+    with boa.reverts("contradiction: no vocabulary"):
+        contradicts(reader, encoder, encoder.token(NO_TOKEN, 1))
+
+
 # --------------------------------------------------------------------------------------------------------------- maps
 
 
@@ -372,9 +430,9 @@ def test_kinds__each_has_contradictions_of_its_own(reader: Any) -> None:
     about = subject("encoder")
     with boa.reverts("contradiction: only of a map"):
         contradicts(reader, HONEST, Contradiction(INPUT))
-    for what in (0, PROMPT, CONTINUATION, TOO_LONG, STOPPED_EARLY, RAN_ON, 8):
+    for what in (0, PROMPT, CONTINUATION, TOO_LONG, STOPPED_EARLY, RAN_ON, NO_TOKEN, 9):
         with boa.reverts("contradiction: of a generation"):
             reader.contradicts(about.trace, map_expectation(about), Contradiction(what))
-    for what in (0, 8, MAX_UINT256):
+    for what in (0, 9, MAX_UINT256):
         with boa.reverts("contradiction: unknown"):
             contradicts(reader, HONEST, Contradiction(what))
