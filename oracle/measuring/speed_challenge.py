@@ -14,7 +14,7 @@ from proofmill.capability.proof import IllFormedProof, decode_openings, most_ope
 from proofmill.capability.seeds import Binding, Nonce
 from proofmill.capability.sizes import CLASSES, DeviceClass
 
-PROCESSOR: Final = "processor"
+PROCESSOR: Final = "processor"  # how the names of sizes for class 0 begin
 #: Processors differ by two orders of magnitude and have one size; a card that takes so much longer asked for the wrong one.
 LONGEST_PROCESSOR_SECONDS: Final = 60.0
 LONGEST_CARD_SECONDS: Final = 10.0
@@ -23,16 +23,16 @@ LONGEST_CARD_SECONDS: Final = 10.0
 class SpeedChallenge:
     """Checks are made on this machine's processor."""
 
-    def __init__(self, chain_id: int, cells: int) -> None:
+    def __init__(self, chain_id: int, cells: int, classes: Sequence[DeviceClass] = CLASSES) -> None:
         self._chain_id, self._cells = chain_id, cells
-        self._classes = {found.name: found for found in CLASSES}
+        self._classes = {found.name: found for found in classes}
 
     def size(self, name: str) -> ChallengeSize | None:
         found = self._classes.get(name)
         if found is None:
             return None
         parameters = self._parameters(found)
-        is_processor = name == PROCESSOR
+        is_processor = name.startswith(PROCESSOR)
         return ChallengeSize(
             name=name,
             device_class=0 if is_processor else 1,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from eth_utils.crypto import keccak
 
@@ -16,10 +16,8 @@ from proofmill.capability.parameters import Parameters
 from proofmill.capability.proof import encode_openings
 from proofmill.capability.prover import Prover
 from proofmill.capability.seeds import Binding
-from proofmill.capability.sizes import device_class
+from proofmill.capability.sizes import DeviceClass
 from proofmill.measuring.messages import DeviceClaim, to_hex
-
-PROCESSOR: Final = "processor"
 
 
 class EnergyMeter(Protocol):
@@ -36,7 +34,7 @@ class MeasuredDevice:
 
     torch_name: str
     uuid: str
-    size: str
+    takes: DeviceClass  # the size of challenge
     memory_bytes: int
     energy: EnergyMeter | None = None
 
@@ -50,8 +48,8 @@ class MeasuredDevice:
         """What it begins with."""
         return DeviceClaim(
             device_id=to_hex(self.device_id),
-            device_class=0 if self.size == PROCESSOR else 1,
-            size=self.size,
+            device_class=0 if self.torch_name == "cpu" else 1,
+            size=self.takes.name,
             memory_bytes=self.memory_bytes,
         )
 
@@ -84,7 +82,7 @@ def run_all(devices: Sequence[MeasuredDevice], bindings: Sequence[Binding], cell
 
 
 def _run(device: MeasuredDevice, binding: Binding, cells: int) -> Ran:
-    usual = device_class(device.size).parameters
+    usual = device.takes.parameters
     parameters = Parameters(usual.size, usual.rounds, cells)
     seed = binding.seed(parameters)
     before = None if device.energy is None else device.energy.millijoules()
