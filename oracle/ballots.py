@@ -8,6 +8,7 @@ member equivocate.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from eth_typing import ChecksumAddress
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Row,
     String,
     Table,
     Text,
@@ -48,6 +50,15 @@ _findings = Table(
     Column("input_root", LargeBinary(32), nullable=False),
     Column("claimed", LargeBinary(32), nullable=False),
     Column("computed", LargeBinary(32), nullable=False),
+)
+
+# Wrong answers about which nothing is left to do.
+_closed_doubts = Table(
+    "closed_doubts",
+    _metadata,
+    Column("escrow", String(42), primary_key=True),
+    Column("job_id", String(78), primary_key=True),
+    Column("commitment", LargeBinary(32), primary_key=True),
 )
 
 # Sequences are below 2^63 for as long as the committee lives: they rise by a bounded step per report.
@@ -125,16 +136,36 @@ class Ballots:
         )
         with self._transaction() as connection:
             row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        return Finding(
-            escrow=escrow,
-            verdict=Verdict(job_id, Outcome(row.outcome), row.commitment),
-            model_id=row.model_id,
-            input_root=row.input_root,
-            claimed=row.claimed,
-            computed=row.computed,
+        return None if row is None else _finding_of(row)
+
+    def rejections(self, escrow: ChecksumAddress) -> list[Finding]:
+        """Every answer that this member has found wrong and about which something may be left to do, by job."""
+        same = (
+            (_closed_doubts.c.escrow == _findings.c.escrow)
+            & (_closed_doubts.c.job_id == _findings.c.job_id)
+            & (_closed_doubts.c.commitment == _findings.c.commitment)
         )
+        query = (
+            select(_findings)
+            .outerjoin(_closed_doubts, same)
+            .where(
+                _findings.c.escrow == escrow,
+                _findings.c.outcome == int(Outcome.REJECT),
+                _closed_doubts.c.job_id.is_(None),
+            )
+        )
+        with self._transaction() as connection:
+            rows = connection.execute(query).all()
+        return sorted((_finding_of(row) for row in rows), key=lambda finding: finding.verdict.job_id)
+
+    def close_doubt(self, finding: Finding) -> None:
+        """Leave a finding out of `rejections` from now on, also after a restart."""
+        values: dict[str, object] = {
+            "escrow": finding.escrow,
+            "job_id": str(finding.verdict.job_id),
+            "commitment": finding.verdict.commitment,
+        }
+        self._insert_once(_closed_doubts, values)
 
     def findings_for(self, escrow: ChecksumAddress, verdicts: Sequence[Verdict]) -> list[Finding | None]:
         """`finding` for each verdict, in order."""
@@ -249,3 +280,14 @@ class Ballots:
             except IntegrityError:
                 return False
         return True
+
+
+def _finding_of(row: Row[Any]) -> Finding:
+    return Finding(
+        escrow=ChecksumAddress(row.escrow),
+        verdict=Verdict(int(row.job_id), Outcome(row.outcome), row.commitment),
+        model_id=row.model_id,
+        input_root=row.input_root,
+        claimed=row.claimed,
+        computed=row.computed,
+    )

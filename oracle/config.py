@@ -31,6 +31,21 @@ class OracleSettings(NodeSettings):
     )
     accept_uploads: bool = Field(default=True, description="take request blobs from clients over HTTP")
 
+    disputes: bool = Field(
+        default=True,
+        description="challenge answers that are wrong, and hold other members to what they signed",
+    )
+    mill_value: int = Field(
+        default=10**16,
+        ge=1,
+        description="wei that one MILL is taken to be worth, where gas is weighed against it",
+    )
+    challenge_budget: int = Field(
+        default=0,
+        ge=0,
+        description="most wei of gas for a dispute or a proof, whatever it is worth; 0: no more than it is worth",
+    )
+
     @field_validator("peers")
     @classmethod
     def _addresses_and_urls(cls, value: dict[str, str]) -> dict[str, str]:

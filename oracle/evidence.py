@@ -13,6 +13,8 @@ from eth_typing import ChecksumAddress
 from proofmill.chain.reports import Verdict
 
 KIND = "proofmill/evidence/1"
+# In place of a result where a job is void: whatever kept it from being served, all members write the same.
+NOTHING_COMPUTED = bytes(32)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
@@ -19,6 +19,7 @@ from oracle.evidence import Finding, evidence_blob
 from oracle.messages import AttestedReport, Endorsement, Proposal, ReportMessage, SignatureMessage
 from oracle.peers import Peers
 from oracle.schedule import Schedule
+from oracle.statements import Statements
 from proofmill.chain.errors import InvalidSignature
 from proofmill.chain.records import Job
 from proofmill.chain.reports import MAXIMUM_VERDICTS, Outcome, Report, ReportHead, Verdict
@@ -45,9 +46,10 @@ class CommitteeView:
     maximum_report_age: int
     block_time: int
     submitted: dict[int, Job]
-    requests: frozenset[
-        bytes
-    ]  # of all jobs that a worker has claimed: a verdict on them is or will be wanted
+    # Of all jobs that a worker has claimed: a verdict on them is or will be wanted.
+    requests: frozenset[bytes]
+    # No verdict is wanted any more, but the answers can still be challenged: contested, appealed, or paid a short while ago.
+    challengeable: dict[int, Job] = field(default_factory=dict)
 
     def quorum(self, report: Report) -> int:
         """Signatures the contract wants: f + 1, or 2f + 1 as soon as one verdict takes money."""
@@ -83,6 +85,7 @@ class Rounds:
         *,
         account: LocalAccount,
         ballots: Ballots,
+        statements: Statements,
         peers: Peers,
         store: BlobStore,
         transmit: Callable[[AttestedReport], None],
@@ -92,6 +95,7 @@ class Rounds:
     ) -> None:
         self._account = account
         self._ballots = ballots
+        self._heard = statements
         self._peers = peers
         self._store = store
         self._transmit = transmit
@@ -152,6 +156,8 @@ class Rounds:
         for member, item in zip(signers, attested.signatures, strict=True):
             if not view.is_signed_by(member, report, item.signature()):
                 raise Refusal("signatures", "the signatures do not belong to the members in the bitmask")
+        for member, item in zip(signers, attested.signatures, strict=True):
+            self._note(view, member, report, item.signature())
         self._ballots.keep_attested(view.config_digest, attested)
 
     def _check_leader(self, view: CommitteeView, report: Report, signature: bytes) -> None:
@@ -178,6 +184,12 @@ class Rounds:
                 "leader",
                 f"sequence {report.head.sequence} is led by {view.members[leader]}, who did not sign this report",
             )
+        self._note(view, leader, report, signature)
+
+    def _note(self, view: CommitteeView, member: int, report: Report, signature: bytes) -> None:
+        """Keep what another member signed, for the day on which it turns out to be a lie."""
+        if view.keys[member] != self._account.address:
+            self._heard.note(report, view.keys[member], signature)
 
     def _check_verdicts(self, view: CommitteeView, report: Report) -> None:
         age = view.block_time - report.head.observed_at
@@ -303,12 +315,17 @@ class Rounds:
         return proposal
 
     def _is_spent(self, view: CommitteeView, proposal: Proposal) -> bool:
-        """Too old to be signed, contested, or about jobs that no longer wait."""
+        """Too old to be signed, contested, no longer what this member finds, or about jobs that no longer wait."""
         if view.block_time - proposal.report.observed_at > view.maximum_report_age // 2:
             return True
         verdicts = proposal.report.report().verdicts
         if len(verdicts) > 1 and any(item.job_id in self._contested for item in verdicts):
             return True
+        findings = self._ballots.findings_for(view.escrow, verdicts)
+        if any(
+            own is None or own.verdict != verdict for verdict, own in zip(verdicts, findings, strict=True)
+        ):
+            return True  # a request that was nowhere to be found has turned up
         return not any(self._waits(view, verdict) for verdict in verdicts)
 
     def _gather(self, view: CommitteeView, proposal: Proposal) -> None:
@@ -326,6 +343,7 @@ class Rounds:
                 self._log.warning("bad endorsement", member=reply.member, sequence=report.head.sequence)
             else:
                 signatures[member] = reply.signature
+                self._note(view, member, report, reply.signature)
             if len(signatures) >= needed:
                 break  # a silent member costs its timeout only where its signature is needed
         if len(signatures) < needed:

@@ -1,20 +1,23 @@
-"""One committee member: a judge that re-executes, and a cycle that looks at the chain, leads, endorses and relays.
+"""One committee member: a judge that re-executes, a cycle that looks at the chain, leads, endorses and relays, and duties.
 
-Judging takes seconds to minutes, the conversation must not wait for it: the judge has a thread of its own and the two share
-only the ballots and the newest view of the chain.
+Judging takes seconds to minutes, a move in a dispute may take a run of the model and waits for its block, and the conversation
+must not wait for either: judge and duties have a thread each, and the three share only the ballots, what others have signed, and
+the newest view of the chain.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from eth_account.signers.local import LocalAccount
 
+from oracle.ballots import Ballots
 from oracle.custody import Custody
 from oracle.judge import Judge
 from oracle.messages import AttestedReport
 from oracle.rounds import CommitteeView, Rounds
-from proofmill.chain import OracleCommittee, TransactionSender
+from oracle.settlements import Settlements
+from proofmill.chain import OracleCommittee, Outcome, StageFlag, TransactionSender
 from proofmill.chain.errors import CallReverted, TransactionReverted, node_failures, revert_text
 from proofmill.chain.job_board import BoardView, JobBoard
 from proofmill.chain.records import Job
@@ -28,15 +31,27 @@ from proofmill.service import run_until_stopped
 class ChainWatch:
     """Reads the committee contract and the board into one `CommitteeView`, all at the same block."""
 
-    def __init__(self, chain_id: int, committee: OracleCommittee, board: JobBoard) -> None:
+    def __init__(
+        self,
+        chain_id: int,
+        committee: OracleCommittee,
+        board: JobBoard,
+        settlements: Settlements,
+        ballots: Ballots,
+    ) -> None:
         self._chain_id = chain_id
         self._committee = committee
         self._board = board
+        self._settlements = settlements
+        self._ballots = ballots
 
     def look(self) -> CommitteeView:
         board: BoardView = self._board.refresh()
         block = board.block_hash
         ours: list[Job] = [job for job in board.open if job.terms.evaluator == self._committee.address]
+        self._settlements.refresh(board.block_number)
+        challengeable = {job.id: job for job in ours if StageFlag.CONTESTED in job.flags and job.is_known}
+        challengeable |= self._settlements.paid(board.block_time, self._is_done_with)
         return CommitteeView(
             chain_id=self._chain_id,
             committee=self._committee.address,
@@ -49,8 +64,15 @@ class ChainWatch:
             maximum_report_age=self._committee.maximum_report_age(block=block),
             block_time=board.block_time,
             submitted={job.id: job for job in ours if job.awaits_verdict},
-            requests=frozenset(job.input_root for job in ours if job.is_claimed),
+            requests=frozenset(job.input_root for job in ours if job.is_claimed)
+            | {job.input_root for job in challengeable.values()},
+            challengeable=challengeable,
         )
+
+    def _is_done_with(self, job: Job) -> bool:
+        """Whether this member has found nothing wrong with a paid answer."""
+        finding = self._ballots.finding(job.escrow, job.id, job.commitment)
+        return finding is not None and finding.verdict.outcome is not Outcome.REJECT
 
 
 class Relay:
@@ -104,7 +126,12 @@ class Relay:
 
 
 class Oracle:
-    """The two loops of one member."""
+    """The three loops of one member.
+
+    Args:
+        duties: what it does besides, by name, in this order; each takes the newest view and fails alone.
+        requests_in_hand: the requests that its duties need, besides those in the view.
+    """
 
     def __init__(
         self,
@@ -117,6 +144,8 @@ class Oracle:
         health: Health,
         poll_interval: float,
         log: Logger,
+        duties: Mapping[str, Callable[[CommitteeView], object]],
+        requests_in_hand: Callable[[], frozenset[bytes]] = frozenset,
     ) -> None:
         self._address = account.address
         self._watch = watch
@@ -126,6 +155,8 @@ class Oracle:
         self._health = health
         self._poll_interval = poll_interval
         self._log = log
+        self._duties = dict(duties)
+        self._requests_in_hand = requests_in_hand
         self._stopping = threading.Event()
         self.view: CommitteeView | None = None
 
@@ -134,17 +165,22 @@ class Oracle:
         self._stopping.set()
 
     def run(self) -> None:
-        """Judge and converse until `stop`. A bug in either loop ends both."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge") as pool:
-            judging = pool.submit(self._judge_until_stopped)
-            judging.add_done_callback(lambda _: self._stopping.set())
+        """Judge, converse and do the duties until `stop`. A bug in one loop ends all."""
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="oracle") as pool:
+            others = [
+                pool.submit(self._until_stopped, self.judge_once, min(1.0, self._poll_interval)),
+                pool.submit(self._until_stopped, self.do_duties, self._poll_interval),
+            ]
+            for other in others:
+                other.add_done_callback(lambda _: self._stopping.set())
             try:
                 run_until_stopped(
                     self.step, stopping=self._stopping, poll_interval=self._poll_interval, log=self._log
                 )
             finally:
                 self._stopping.set()
-            judging.result()
+            for other in others:
+                other.result()
 
     def step(self) -> None:
         """One turn of the conversation."""
@@ -162,19 +198,33 @@ class Oracle:
     def judge_once(self) -> None:
         """Consider jobs until none is due; each is chosen from the newest view, as judging one takes a while."""
         while not self._stopping.is_set() and (view := self.view) is not None:
-            self._custody.keep(view.requests)
+            self._custody.keep(view.requests | self._requests_in_hand())
             job = self._judge.next_of(
-                job for job in view.submitted.values() if job.deadline > view.block_time
+                (job for job in view.submitted.values() if job.deadline > view.block_time),
+                view.challengeable.values(),
+                now=view.block_time,
             )
             if job is None:
                 return
             self._judge.consider(job)
 
-    def _judge_until_stopped(self) -> None:
+    def do_duties(self) -> None:
+        """Each duty once, with the newest view."""
+        for name, duty in self._duties.items():
+            view = self.view
+            if self._stopping.is_set() or view is None:
+                return
+            try:
+                with node_failures():
+                    duty(view)
+            except ProofmillError as error:
+                self._log.warning("duty failed", duty=name, error=str(error), remedy=error.remedy)
+
+    def _until_stopped(self, loop: Callable[[], None], pause: float) -> None:
         while not self._stopping.is_set():
             try:
                 with node_failures():
-                    self.judge_once()
+                    loop()
             except ProofmillError as error:
-                self._log.warning("judging failed", error=str(error), remedy=error.remedy)
-            self._stopping.wait(min(1.0, self._poll_interval))
+                self._log.warning("turn failed", error=str(error), remedy=error.remedy)
+            self._stopping.wait(pause)

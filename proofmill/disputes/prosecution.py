@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from enum import StrEnum
+from itertools import count
 from typing import Any, Final, Protocol
 
 from eth_utils.crypto import keccak
+from web3.types import TxReceipt
 
 from proofmill.chain.deployment import Suite
 from proofmill.chain.dispute_game import (
@@ -18,6 +19,7 @@ from proofmill.chain.dispute_game import (
     challenge_commitment,
 )
 from proofmill.chain.errors import CallReverted, TransactionReverted
+from proofmill.chain.journal import Status
 from proofmill.chain.records import Job, commitment_of, submitted_hash
 from proofmill.chain.sender import TransactionSender
 from proofmill.chain.types import EMPTY_BYTES32, ContractCall
@@ -31,6 +33,8 @@ from proofmill.exact.trace.claims import OpenedItem, hash_item
 
 #: Gas of a whole game for a challenger, with every kind of question: what a dispute is budgeted for.
 GAME_GAS: Final = 4_000_000
+#: How often one move is paid for: whoever makes our transactions revert must not empty our account.
+MOST_ATTEMPTS: Final = 8
 
 
 class Progress(StrEnum):
@@ -64,6 +68,21 @@ def format_ether(wei: int) -> str:
 def record_of(job: Job) -> bytes:
     """What the escrow keeps of a submitted job, or kept while it did: the low 208 bits of its record's hash."""
     return commitment_of(submitted_hash(job.terms, job.answer))
+
+
+def send_again(sender: TransactionSender, name: str, call: ContractCall) -> TxReceipt:
+    """Has a call mined once under ``name``; one that was mined and reverted is sent again, ``MOST_ATTEMPTS`` times in all.
+
+    An intent that reverted stays so in the journal, but what made it revert (a state that was gone a block later, too little gas)
+    need not last: each further attempt is an intent of its own, and sent only if it succeeds in a simulation.
+
+    Raises CallReverted, TransactionReverted.
+    """
+    for attempt in range(1, MOST_ATTEMPTS):
+        intent = name if attempt == 1 else f"{name}/attempt-{attempt}"
+        if sender.status(intent) is not Status.REVERTED:
+            return sender.send(intent, call)
+    return sender.send(f"{name}/attempt-{MOST_ATTEMPTS}", call)
 
 
 class Prosecution:
@@ -105,18 +124,25 @@ class Prosecution:
         salt = keccak(self._secret + job.id.to_bytes(32, "big") + record)
         name = f"{self._game.address}/{job.id}/{record.hex()}"
         commitment = challenge_commitment(self._sender.address, job.id, record, salt)
-        self._sender.send(f"dispute/commit/{name}", self._game.commit(commitment))
+        send_again(self._sender, f"dispute/commit/{name}", self._game.commit(commitment))
         bond = self._game.challenge_bond()
-        token = self._suite.mill_token
-        if token.allowance(self._sender.address, self._game.address) < bond:
-            # An act of its own each time: another dispute may have used up what was approved for this one.
-            approve = token.approve(self._game.address, bond)
-            self._sender.send(f"dispute/approve/{uuid.uuid4().hex}", approve)
+        self._approve(name, bond)
         call = self._game.open(job.id, job.terms, job.answer.to_abi(), salt)
-        receipt = self._sender.send(f"dispute/open/{name}", call)
+        receipt = send_again(self._sender, f"dispute/open/{name}", call)
         challenge_id = self._game.opened_in(receipt)
         self._log.warning("dispute opened", job=job.id, challenge=challenge_id, bond=bond)
         return challenge_id
+
+    def _approve(self, name: str, bond: int) -> None:
+        """Lets the game take the bond. What was approved for this challenge may have gone into another: then once more."""
+        token, sender = self._suite.mill_token, self._sender
+        if token.allowance(sender.address, self._game.address) >= bond:
+            return
+        for attempt in count(1):
+            intent = f"dispute/approve/{name}/{bond}/{attempt}"
+            if sender.status(intent) not in (Status.MINED, Status.REVERTED):
+                sender.send(intent, token.approve(self._game.address, bond))
+                return
 
     def _check_cost(self) -> None:
         if self._budget is None:
@@ -232,7 +258,7 @@ class Prosecution:
         last = case_round(self._docket.challenges(), job.id, challenge.record)
         name = f"dispute/settle/{self._game.address}/{job.id}/{challenge.record.hex()}/{last}"
         try:
-            self._sender.send(name, call)
+            send_again(self._sender, name, call)
         except (CallReverted, TransactionReverted) as error:
             self._log.info("settled by someone else", job=job.id, why=str(error))
             return False
@@ -252,7 +278,7 @@ class Prosecution:
         """
         name = f"dispute/{what}/{self._game.address}/{challenge_id}/{keccak(call.data).hex()[:32]}"
         try:
-            self._sender.send(name, call)
+            send_again(self._sender, name, call)
         except (CallReverted, TransactionReverted) as error:
             self._log.info("dispute: move refused", challenge=challenge_id, move=what, why=str(error))
             return False

@@ -142,7 +142,7 @@ class Chain:
             job_escrow=SimpleNamespace(job=lambda job_id: self.job),
             model_registry=SimpleNamespace(is_registered=lambda model_id: self.is_registered),
         )
-        sender = SimpleNamespace(address=ACCOUNT.address, send=self.send)
+        sender = SimpleNamespace(address=ACCOUNT.address, send=self.send, status=lambda intent: None)
         return SimpleNamespace(
             account=ACCOUNT, suite=suite, sender=sender, fetcher=self, poll_interval=0.0, watch=watch
         )

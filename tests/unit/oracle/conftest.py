@@ -17,6 +17,7 @@ from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
 from oracle.peers import Reply
 from oracle.rounds import CommitteeView, Refusal, Rounds
+from oracle.statements import Statements
 from proofmill.chain import (
     Answer,
     Job,
@@ -90,6 +91,7 @@ class Member:
     operator: ChecksumAddress
     account: LocalAccount
     ballots: Ballots
+    statements: Statements
     rounds: Rounds
     peers: DirectPeers
     transmitted: list[AttestedReport]
@@ -144,11 +146,13 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
     for index in range(4):
         key = account(index)
         transmitted: list[AttestedReport] = []
-        ballots = Ballots(open_database(directory / f"{index}.db"))
+        database = open_database(directory / f"{index}.db")
+        ballots, statements = Ballots(database), Statements(database)
         peers = DirectPeers(operator_of(index), by_address)
         rounds = Rounds(
             account=key,
             ballots=ballots,
+            statements=statements,
             peers=peers,  # type: ignore[arg-type]  # the same two methods
             store=DirectoryStore(directory / f"blobs-{index}"),
             transmit=transmitted.append,
@@ -156,7 +160,9 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
             relay_delay=relay_delay,
             log=get_logger(),
         )
-        by_address[operator_of(index)] = Member(operator_of(index), key, ballots, rounds, peers, transmitted)
+        by_address[operator_of(index)] = Member(
+            operator_of(index), key, ballots, statements, rounds, peers, transmitted
+        )
     view = CommitteeView(
         chain_id=CHAIN_ID,
         committee=COMMITTEE,

@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 
 from oracle.ballots import Ballots
-from oracle.judge import Judge
-from proofmill.chain import Job, Outcome, open_database
+from oracle.evidence import NOTHING_COMPUTED, Finding, evidence_blob
+from oracle.judge import LEAST_TRIES, VOID_SHARE, Judge, case_of
+from proofmill.backoff import Backoff
+from proofmill.chain import Job, JobState, Outcome, StageFlag, open_database
 from proofmill.jobs import EmbeddingAnswer, InvalidRequest, UnknownModel
 from proofmill.jobs.engine import Progress
 from proofmill.logs import get_logger
 from proofmill.store import BlobFetcher, DirectoryStore, StoreFull, content_id
+from tests.unit.oracle.conftest import EVALUATION_WINDOW
 
 REQUEST = b"a request"
 MODEL = content_id(b"a manifest")
+CONTESTED = JobState.SUBMITTED | StageFlag.CONTESTED << 4
 
 
 @dataclass
@@ -50,6 +54,7 @@ class Bench:
     engine: ReversingEngine
     store: DirectoryStore
     ballots: Ballots
+    unprovable: set[bytes] = field(default_factory=set)  # models that were not registered in time
 
 
 @pytest.fixture
@@ -57,8 +62,16 @@ def bench(tmp_path: Path) -> Bench:
     store = DirectoryStore(tmp_path / "blobs")
     engine = ReversingEngine()
     ballots = Ballots(open_database(tmp_path / "oracle.db"))
-    judge = Judge(engine=engine, fetcher=BlobFetcher(store), store=store, ballots=ballots, log=get_logger())
-    return Bench(judge, engine, store, ballots)
+    unprovable: set[bytes] = set()
+    judge = Judge(
+        engine=engine,
+        fetcher=BlobFetcher(store, rounds=1),
+        store=store,
+        ballots=ballots,
+        is_provable=lambda job: job.model_id not in unprovable,
+        log=get_logger(),
+    )
+    return Bench(judge, engine, store, ballots, unprovable)
 
 
 def asking(job: Job, request: bytes) -> Job:
@@ -107,18 +120,103 @@ def test_consider__judged_before__does_not_run_again(bench: Bench, submitted_job
     assert len(bench.engine.runs) == 1
 
 
-@pytest.mark.parametrize("request_blob", [b"!malformed", None])
-def test_consider__malformed_or_missing_request__no_verdict_and_not_asked_at_every_turn(
-    bench: Bench, submitted_job: Callable[..., Job], request_blob: bytes | None
+def test_consider__missing_request__no_verdict_and_not_asked_at_every_turn(
+    bench: Bench, submitted_job: Callable[..., Job]
 ) -> None:
-    if request_blob is not None:
-        bench.store.put(request_blob)
-    job = asking(submitted_job(), request_blob or b"nobody has this")
+    job = asking(submitted_job(), b"nobody has this")
     assert bench.judge.consider(job) is None
     assert bench.ballots.finding(job.escrow, job.id, job.commitment) is None
     bench.store.put(b"nobody has this")
     assert bench.judge.consider(job) is None  # not due yet
     assert bench.engine.runs == []
+
+
+def look_often(bench: Bench, job: Job, *, now: int) -> Finding | None:
+    """As a member that tries to fetch the request again and again, without its pauses."""
+    found = None
+    if bench.judge._retries.count(case_of(job)) == 0:
+        bench.judge._retries = Backoff(first_seconds=0.0)
+    for _ in range(LEAST_TRIES + 1):
+        bench.judge.next_of([job], now=now)
+        found = bench.judge.consider(job)
+    return found
+
+
+def test_consider__request_that_nobody_has__void_only_when_time_runs_out(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    job = asking(submitted_job(), b"nobody has this")
+    margin = EVALUATION_WINDOW // VOID_SHARE
+    assert look_often(bench, job, now=job.deadline - margin - 1) is None
+    finding = look_often(bench, job, now=job.deadline - margin)
+    assert finding is not None
+    assert (finding.verdict.outcome, finding.computed) == (Outcome.VOID, NOTHING_COMPUTED)
+
+
+def test_consider__first_look_at_the_last_moment__is_not_enough_for_void(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    """A member that has just started has asked nobody yet."""
+    job = asking(submitted_job(), b"nobody has this")
+    bench.judge.next_of([job], now=job.deadline)
+    assert bench.judge.consider(job) is None
+
+
+def test_consider__request_turns_up_after_void__judged_after_all(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    job = asking(submitted_job(answer=REQUEST[::-1]), REQUEST)
+    assert look_often(bench, job, now=job.deadline) is not None
+    bench.store.put(REQUEST)
+    finding = look_often(bench, job, now=job.deadline)
+    assert finding is not None
+    assert finding.verdict.outcome is Outcome.COMPLETE
+    assert bench.ballots.finding(job.escrow, job.id, job.commitment) == finding
+
+
+def test_consider__contested_and_without_a_request__stays_open(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    """No verdict can be given on it now, and what it will be later depends on what turns up."""
+    job = replace(asking(submitted_job(), b"nobody has this"), stage=CONTESTED)
+    assert look_often(bench, job, now=job.deadline) is None
+
+
+def test_consider__malformed_request__void_at_once_and_not_again(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    bench.store.put(b"!malformed")
+    job = asking(submitted_job(), b"!malformed")
+    finding = bench.judge.consider(job)
+    assert finding is not None
+    assert (finding.verdict.outcome, finding.computed) == (Outcome.VOID, NOTHING_COMPUTED)
+    assert bench.judge.next_of([job]) is None
+
+
+def test_consider__void_for_different_reasons__members_write_the_same_evidence(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    """One has the malformed request, the other does not: their signatures must fit together."""
+    job = asking(submitted_job(), b"!malformed")
+    without = look_often(bench, job, now=job.deadline)
+    bench.store.put(b"!malformed")
+    having = look_often(bench, job, now=job.deadline)
+    assert without is not None
+    assert having is not None
+    assert evidence_blob([without]) == evidence_blob([having])
+
+
+@pytest.mark.parametrize("answer", [REQUEST[::-1], b"a wrong answer"])
+def test_consider__exact_job_of_a_model_that_nobody_registered__void_whatever_the_answer(
+    bench: Bench, submitted_job: Callable[..., Job], answer: bytes
+) -> None:
+    """A rejection of it would be upheld on appeal, because nobody can prove it, and its signers slashed."""
+    bench.store.put(REQUEST)
+    job = asking(submitted_job(answer=answer), REQUEST)
+    bench.unprovable.add(job.model_id)
+    finding = bench.judge.consider(job)
+    assert finding is not None
+    assert finding.verdict.outcome is Outcome.VOID
 
 
 def test_consider__unknown_model__no_verdict(bench: Bench, submitted_job: Callable[..., Job]) -> None:
@@ -177,7 +275,6 @@ def test_next_of__jobs_that_failed__come_after_the_fresh_ones(
 ) -> None:
     """Jobs without an input, however many, do not keep an honest one waiting."""
     junk = [asking(submitted_job(number), b"missing") for number in (1, 2, 3)]
-    junk = [replace(job, commitment=content_id(bytes([job.id]))) for job in junk]
     for job in junk:
         assert bench.judge.consider(job) is None
     fresh = asking(submitted_job(9, submitted_at=junk[0].submitted_at + 60), REQUEST)
@@ -191,3 +288,18 @@ def test_next_of__judged_job__is_done(bench: Bench, submitted_job: Callable[...,
     assert bench.judge.next_of([job]) == job
     bench.judge.consider(job)
     assert bench.judge.next_of([job]) is None
+
+
+def test_next_of__waiting_and_challengeable__take_turns(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    """A flood of jobs does not hide one that colluders had paid at once."""
+    waiting = [asking(submitted_job(number), REQUEST) for number in (1, 2, 3)]
+    assert len({job.commitment for job in waiting}) == 1, "posted in one block, they have the same record"
+    paid = asking(submitted_job(9), REQUEST)
+    bench.store.put(REQUEST)
+    order = []
+    while (job := bench.judge.next_of(waiting, [paid])) is not None:
+        bench.judge.consider(job)
+        order.append(job.id)
+    assert order == [1, 9, 2, 3]
