@@ -61,7 +61,7 @@ $(STAMPS)/models: $(STAMPS)/python-$(TORCH) tools/build_models.py $(shell find p
 	@$(BIN)/python tools/build_models.py >&2
 	@touch $@
 
-demo: setup ## one job paid, one liar slashed, on a local chain (FILE=your.txt to embed your own text)
+demo: setup ## an honest job paid, a liar slashed, a corrupt committee overruled, on a local chain (FILE=your.txt)
 	@$(BIN)/proofmill demo $(FILE)
 
 test: setup ## the whole test suite

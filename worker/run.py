@@ -21,8 +21,11 @@ from worker.policy import Policy
 from worker.service import Worker
 
 
-def run_worker(settings: WorkerSettings, engine: Engine) -> None:
-    """Serve `engine` with the worker of `settings`; returns after SIGTERM or SIGINT."""
+def run_worker(settings: WorkerSettings, engine: Engine, reruns: Reruns | None = None) -> None:
+    """Serve `engine` with the worker of `settings`; returns after SIGTERM or SIGINT.
+
+    ``reruns`` are what it defends its answers with; by default those of the models that it knows.
+    """
     with Node.open(settings, role="worker") as node:
         engine.load()
         fetcher = BlobFetcher(node.store, settings.peers)
@@ -63,7 +66,7 @@ def run_worker(settings: WorkerSettings, engine: Engine) -> None:
                 suite=node.suite,
                 sender=node.sender,
                 docket=Docket(node.suite.dispute_game, _first_block(node)),
-                reruns=Reruns(KnownModels()),
+                reruns=reruns or Reruns(KnownModels()),
                 engine=engine,
                 fetcher=fetcher,
                 log=node.log,

@@ -134,7 +134,7 @@ def _transactions_of(escrow: JobEscrow, job_id: int, from_block: int, to_block: 
 
 
 def _clients(suite: Suite) -> Sequence[Any]:
-    return (suite.job_escrow, suite.staking, suite.oracle_committee)
+    return (suite.job_escrow, suite.staking, suite.oracle_committee, suite.dispute_game)
 
 
 def _entry(web3: Web3, suite: Suite, decoder: EventDecoder, transaction_hash: bytes) -> HistoryEntry:

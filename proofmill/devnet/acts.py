@@ -1,4 +1,4 @@
-"""The two acts of the demonstration: an honest job that is paid, and a lie that costs its stake.
+"""The first two acts of the demonstration: an honest job that is paid, and a lie that costs its stake.
 
 Each act runs on real processes and a real chain, and ends with a comparison of what happened to everybody's money with what
 the protocol says must happen.
@@ -48,7 +48,7 @@ class Pair:
 
 
 def balances(devnet: Devnet, client: Client) -> Balances:
-    """What the actors of the demonstration hold now."""
+    """What the actors of these two acts hold now."""
     operators = {name: devnet.address(name) for name in (HONEST_WORKER, LYING_WORKER)}
     return Balances.take(client.suite, {"requester": devnet.address("requester"), **operators}, operators)
 
@@ -60,7 +60,7 @@ def honest_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
     terms = Terms(provider=operator)
     result = client.embed(sentences, terms=terms)
     job = result.job
-    problems = _wait_for_collection(client, operator)
+    problems = wait_for_collection(client, operator)
     after = balances(devnet, client)
     expected = {
         "requester: wallet": -job.price,
@@ -109,7 +109,7 @@ def lying_act(devnet: Devnet, client: Client, sentences: Sequence[str]) -> Act:
     )
 
 
-def _wait_for_collection(client: Client, operator: ChecksumAddress) -> list[str]:
+def wait_for_collection(client: Client, operator: ChecksumAddress) -> list[str]:
     """Wait until the worker, by itself, has collected what it earned; what went wrong otherwise."""
     suite = client.suite
     token = suite.mill_token.address

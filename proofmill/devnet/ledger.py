@@ -13,13 +13,14 @@ class Balances:
     """All MILL of interest at one moment.
 
     Stake is what an operator has in `Staking`, thawing included; `escrowed` all that the escrow owes, earnings that nobody has
-    collected among it; `distributed` earnings that Staking has and nobody has been paid.
+    collected among it; `distributed` earnings that Staking has and nobody has been paid; `bonds` what challengers have posted.
     """
 
     wallets: Mapping[str, int]
     stakes: Mapping[str, int]
     escrowed: int
     distributed: int
+    bonds: int
     total_supply: int
 
     @classmethod
@@ -35,6 +36,7 @@ class Balances:
             },
             escrowed=suite.job_escrow.owed(suite.mill_token.address, block=block),
             distributed=suite.staking.earnings_owed(suite.mill_token.address, block=block),
+            bonds=suite.mill_token.balance_of(suite.dispute_game.address, block=block),
             total_supply=suite.mill_token.total_supply(block=block),
         )
 
@@ -45,6 +47,7 @@ class Balances:
             **{f"{role}: stake": amount for role, amount in self.stakes.items()},
             "escrow": self.escrowed,
             "earnings in staking": self.distributed,
+            "bonds of challenges": self.bonds,
             "total supply": self.total_supply,
         }
 

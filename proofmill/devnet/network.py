@@ -40,6 +40,8 @@ from proofmill.errors import ProofmillError
 MARKER = "proofmill-devnet"
 # The keys of a local chain protect nothing; a real keystore uses 2^18.
 KEYSTORE_ITERATIONS = 1 << 10
+REQUESTER, CHALLENGER = "requester", "challenger"
+CLIENT_FILES = {REQUESTER: "client.toml", CHALLENGER: "challenger.toml"}
 
 
 class DirectoryInUse(ProofmillError):
@@ -56,6 +58,22 @@ class WorkerSpec:
 
 
 @dataclass(frozen=True)
+class Collusion:
+    """Oracles that attest whatever one worker answers, by their places in the committee; all other workers they judge honestly.
+
+    The two odd places lead every other sequence, so their report is never far.
+    """
+
+    worker: str
+    oracles: tuple[int, ...] = (1, 3)
+    module: str = "adversaries.colluding_oracle"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(f"oracle-{place}" for place in self.oracles)
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
     """What to start. Four oracles tolerate one that lies or sleeps; the bond of each is a tenth of its stake."""
 
@@ -69,6 +87,10 @@ class NetworkPlan:
     patience: float = 15.0
     relay_delay: float = 5.0
     rpc_port: int = 0
+    collusion: Collusion | None = None
+    oracles_dispute: bool = True  # whether members dispute wrong answers that were paid, as by default
+    challenger_balance: int = 0  # of an account that doubts answers; 0: there is none
+    registered_models: tuple[str, ...] = ()  # names in the catalogue: exact jobs need a registered model
 
     @property
     def oracle_count(self) -> int:
@@ -88,6 +110,7 @@ class Devnet:
         self.anvil = Anvil(port=self.plan.rpc_port, log_file=self.directory / "logs" / "anvil.log")
         self.accounts: dict[str, LocalAccount] = {}
         self.nodes: dict[str, NodeProcess] = {}
+        self._registrations: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -112,9 +135,9 @@ class Devnet:
         """The address of a role: requester, deployer, a worker's name, oracle-0, …"""
         return str(self.accounts[role].address)
 
-    def client_settings(self) -> ClientSettings:
-        """Settings of the requester, also written to ``client.toml`` for the command line."""
-        return ClientSettings.load(self.directory / "client.toml")
+    def client_settings(self, role: str = REQUESTER) -> ClientSettings:
+        """Settings of requester or challenger, also there for the command line: ``client.toml``, ``challenger.toml``."""
+        return ClientSettings.load(self.directory / CLIENT_FILES[role])
 
     @property
     def deployment_path(self) -> Path:
@@ -130,6 +153,8 @@ class Devnet:
         # Only now: while nobody watches, a block per transaction deploys in a second instead of ten.
         self.anvil.set_block_time(self.plan.block_time)
         self.watch("contracts are deployed, stake is deposited, the committee has joined and is configured")
+        for line in self._registrations:
+            self.watch(line)
         self._write_settings()
         self._start_nodes()
         workers = "1 worker" if len(self.plan.workers) == 1 else f"{len(self.plan.workers)} workers"
@@ -153,7 +178,9 @@ class Devnet:
         password.write_text(secrets.token_urlsafe(24) + "\n", encoding="utf-8")
         password.chmod(0o600)
         self._oracles = [f"oracle-{index}" for index in range(self.plan.oracle_count)]
-        for role in ("deployer", "requester", *self._oracles, *(worker.name for worker in self.plan.workers)):
+        self._clients = (REQUESTER, CHALLENGER) if self.plan.challenger_balance else (REQUESTER,)
+        workers = [worker.name for worker in self.plan.workers]
+        for role in ("deployer", *self._clients, *self._oracles, *workers):
             path = self.directory / "keystores" / f"{role}.json"
             self.accounts[role] = create_keystore(path, password, iterations=KEYSTORE_ITERATIONS)
             self.anvil.fund(self.address(role))
@@ -172,6 +199,8 @@ class Devnet:
                 self._join_committee(role, suite)
             members = [self.address(role) for role in self._oracles]
             configure_committee(suite, sender, members, self.plan.faults_tolerated)
+            for name in self.plan.registered_models:
+                self._register(name, suite, sender)
         database.dispose()
         deployment.save(self.deployment_path)
         return deployment
@@ -186,13 +215,28 @@ class Devnet:
             sender.send("join committee", committee.join(account.address, grant))
         database.dispose()
 
+    def _register(self, name: str, suite: Suite, sender: TransactionSender) -> None:
+        # These import PyTorch, which a network without a registered model does not need.
+        from proofmill.exact.models.catalogue import known_model, load_packed
+        from proofmill.model_registration import Registration, register
+
+        manifest, _ = load_packed(known_model(name))
+        registration = Registration.of(manifest)
+        outcome = register(registration, suite.model_registry, sender)
+        self._registrations.append(
+            f"{name} is registered, all {registration.operators} operators of it, with {outcome.gas_used:,} gas"
+        )
+
     def _endowments(self, suite: Suite) -> Sequence[tuple[str, ContractCall]]:
         stakes = {worker.name: worker.stake for worker in self.plan.workers}
         stakes |= dict.fromkeys(self._oracles, self.plan.oracle_stake)
+        balances = {REQUESTER: self.plan.requester_balance}
+        if self.plan.challenger_balance:
+            balances[CHALLENGER] = self.plan.challenger_balance
         return [
-            (
-                "endow requester",
-                suite.mill_token.transfer(self.address("requester"), self.plan.requester_balance),
+            *(
+                (f"endow {role}", suite.mill_token.transfer(self.address(role), amount))
+                for role, amount in balances.items()
             ),
             ("approve stakes", suite.mill_token.approve(suite.staking.address, sum(stakes.values()))),
             *(
@@ -207,6 +251,7 @@ class Devnet:
         ports = dict(zip(roles, _free_ports(len(roles)), strict=True))
         urls = {role: f"http://127.0.0.1:{port}" for role, port in ports.items()}
         oracle_urls = {self.address(role): urls[role] for role in self._oracles}
+        collusion = self.plan.collusion
         for role in self._oracles:
             values = {
                 **self._common(role),
@@ -217,7 +262,13 @@ class Devnet:
                     address: url for address, url in oracle_urls.items() if address != self.address(role)
                 },
             }
-            self._add_node(role, "oracle", values, urls[role])
+            if not self.plan.oracles_dispute:
+                values["disputes"] = False
+            module = "oracle"
+            if collusion is not None and role in collusion.roles:
+                module, confederate = collusion.module, collusion.worker
+                values |= {"confederate": self.address(confederate), "confederate_url": urls[confederate]}
+            self._add_node(role, module, values, urls[role])
         for worker in self.plan.workers:
             values = {
                 **self._common(worker.name),
@@ -226,11 +277,12 @@ class Devnet:
                 "collect_after_jobs": self.plan.collect_after_jobs,
             }
             self._add_node(worker.name, worker.module, values, urls[worker.name])
-        client = self._chain("requester") | {
-            "nodes": list(oracle_urls.values()),
-            "poll_interval": self.plan.poll_interval,
-        }
-        (self.directory / "client.toml").write_text(_toml(client), encoding="utf-8")
+        for role in self._clients:
+            client = self._chain(role) | {
+                "nodes": list(oracle_urls.values()),
+                "poll_interval": self.plan.poll_interval,
+            }
+            (self.directory / CLIENT_FILES[role]).write_text(_toml(client), encoding="utf-8")
 
     def _chain(self, role: str) -> dict[str, object]:
         return {

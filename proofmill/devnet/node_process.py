@@ -14,7 +14,7 @@ import httpx
 from proofmill.devnet.child_process import die_with_parent
 from proofmill.errors import ProofmillError
 
-READY_TIMEOUT_SECONDS = 120.0
+READY_TIMEOUT_SECONDS = 300.0  # a machine with much else to do imports PyTorch in minutes
 STOP_TIMEOUT_SECONDS = 15.0
 
 
@@ -51,7 +51,7 @@ class NodeProcess:
         """Return once the node has finished a cycle.
 
         Raises:
-            NodeFailed: it ended, or is not ready after two minutes.
+            NodeFailed: it ended, or is not ready after five minutes.
         """
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
