@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from eth_account.signers.local import LocalAccount
 from sqlalchemy import Engine
@@ -25,10 +27,14 @@ from proofmill.chain.errors import node_failures
 from proofmill.chain.job_board import JobBoard
 from proofmill.errors import ProofmillError
 from proofmill.health import Health
+from proofmill.http_limits import RequestLimits
 from proofmill.jobs import identify
 from proofmill.logs import Logger, configure_logs, get_logger
+from proofmill.metrics import NodeMetrics
+from proofmill.service import run_until_stopped
 from proofmill.settings import NodeSettings
-from proofmill.store import DirectoryStore, ServiceServer
+from proofmill.store import DEFAULT_MAXIMUM_BLOB_BYTES, DirectoryStore, ServiceServer
+from proofmill.telemetry import Telemetry
 
 # A node that has not finished a cycle for this many poll intervals is not ready.
 STALE_AFTER_INTERVALS = 30
@@ -49,6 +55,8 @@ class Node:
     sender: TransactionSender
     board: JobBoard
     health: Health
+    metrics: NodeMetrics
+    telemetry: Telemetry
 
     @classmethod
     @contextmanager
@@ -72,6 +80,7 @@ class Node:
             sender = stack.enter_context(TransactionSender(web3, account, Journal(database), policy=policy))
             _resume(sender, log)
             _limit_threads(settings.torch_threads)
+            metrics = NodeMetrics(role=role, address=account.address, version=version("proofmill"))
             yield cls(
                 settings=settings,
                 log=log,
@@ -95,16 +104,48 @@ class Node:
                     role=role,
                     address=account.address,
                     stale_after=max(60.0, STALE_AFTER_INTERVALS * settings.poll_interval),
+                    metrics=metrics,
+                ),
+                metrics=metrics,
+                telemetry=Telemetry(
+                    web3=web3,
+                    database=database,
+                    address=account.address,
+                    mill_token=suite.mill_token,
+                    confirmations=settings.confirmations,
+                    metrics=metrics,
+                    log=log,
                 ),
             )
 
+    def run(self, step: Callable[[], None], stopping: threading.Event) -> None:
+        """Do `step` at the rhythm of the settings until `stopping`, with everything about it in the metrics."""
+        run_until_stopped(
+            step,
+            stopping=stopping,
+            poll_interval=self.settings.poll_interval,
+            log=self.log,
+            metrics=self.metrics,
+            after_each=self.telemetry.note,
+        )
+
     @contextmanager
     def serve(self, application: ASGIApp) -> Iterator[None]:
-        """Serve `application` on the configured address and say where."""
-        server = ServiceServer(application, host=self.settings.listen_host, port=self.settings.listen_port)
+        """Serve `application` on the configured address and say where; no client gets more than the settings allow."""
+        limited = RequestLimits(
+            application,
+            requests_per_second=self.settings.requests_per_second,
+            burst=self.settings.request_burst,
+            maximum_body_bytes=DEFAULT_MAXIMUM_BLOB_BYTES,
+            refused=self.metrics.note_refused,
+        )
+        server = ServiceServer(limited, host=self.settings.listen_host, port=self.settings.listen_port)
         with server:
             self.log.info("ready", url=server.url, chain_id=self.deployment.chain_id)
-            yield
+            try:
+                yield
+            finally:
+                self.health.drain()  # while requests in progress end
         self.log.info("stopped")
 
 

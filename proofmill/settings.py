@@ -7,11 +7,12 @@ a keystore's password is named by the path of a file.
 
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from proofmill.chain.connection import split_urls
 from proofmill.errors import ProofmillError
 
 
@@ -104,7 +105,11 @@ def _where(cls: type[BaseSettings], file: Path | None) -> str:
 class ChainSettings(FileSettings):
     """How to reach the chain and who signs."""
 
-    rpc_url: str = Field(description="HTTP endpoint of an Ethereum node")
+    # Taken as it is from the environment, where a list has commas and not the brackets of JSON.
+    rpc_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        min_length=1,
+        description="HTTP endpoint of an Ethereum node; or several, as a list or with commas, the preferred one first",
+    )
     deployment: Path = Field(description="deployment manifest (JSON) that `deploy` wrote")
     keystore: Path = Field(description="encrypted keystore, version 3")
     password_file: Path = Field(description="file whose first line is the keystore's password")
@@ -113,11 +118,20 @@ class ChainSettings(FileSettings):
         default=1, ge=1, le=256, description="blocks before anything counts, the one that holds it included"
     )
 
+    @field_validator("rpc_url", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        is_text = isinstance(value, str) or (
+            isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        )
+        return split_urls(value) if is_text else value
+
     @field_validator("rpc_url")
     @classmethod
-    def _is_http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("an http:// or https:// address is expected")
+    def _are_endpoints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError("an http:// or https:// address is expected")
         return value
 
 
@@ -134,3 +148,11 @@ class NodeSettings(ChainSettings):
     fee_patience: float = Field(default=30.0, gt=0, description="seconds unmined before a fee is raised")
     torch_threads: int = Field(default=0, ge=0, le=1_024, description="0 leaves torch's own choice")
     quota_bytes: int = Field(default=8 << 30, ge=1 << 20, description="most bytes of blobs kept on disk")
+    requests_per_second: float = Field(
+        default=50.0,
+        ge=0,
+        description="HTTP requests that one client address may make, sustained; 0 sets no limit",
+    )
+    request_burst: int = Field(
+        default=200, ge=1, description="HTTP requests that one client address may make at once"
+    )

@@ -1,68 +1,74 @@
-"""How we reach a node: what is safe to repeat is retried, and it is said plainly when nobody answers."""
+"""How we reach nodes: one endpoint or several, behind one `Web3` that does not care which of them answers."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import logging
+from collections.abc import Sequence
 
-import requests
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.exceptions import Web3RPCError
-from web3.providers.rpc.utils import REQUEST_RETRY_ALLOWLIST, ExceptionRetryConfiguration
-from web3.types import RPCEndpoint, RPCResponse
 
-from proofmill.chain.errors import NodeRefused, RpcUnavailable, WrongChain, rpc_message
+from proofmill.chain.endpoint import wrong_chain
+from proofmill.chain.endpoint_pool import EndpointPool
+from proofmill.chain.errors import ChainError, NodeRefused, RpcUnavailable, rpc_message
+from proofmill.chain.node_provider import NodeProvider
 
-# Broadcasting is left to the journal: it must know of each attempt. The rest only reads.
-READ_METHODS: Final = tuple(
-    method
-    for method in REQUEST_RETRY_ALLOWLIST
-    if method not in ("eth_sendRawTransaction", "eth_sign", "eth_signTypedData", "evm", "testing", "admin")
-)
+logger = logging.getLogger(__name__)
+
+__all__ = ["NodeProvider", "connect", "split_urls"]
 
 
-class NodeProvider(HTTPProvider):
-    """An HTTP provider whose transport failures are ``RpcUnavailable``, whoever makes the request."""
+def split_urls(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Endpoints as settings name them: a list, or one text with commas; each once, in their order of preference."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
-    def __init__(
-        self, rpc_url: str, *, timeout: float = 10.0, retries: int = 3, backoff: float = 0.1
-    ) -> None:
-        super().__init__(
-            rpc_url,
-            request_kwargs={"timeout": timeout},
-            exception_retry_configuration=ExceptionRetryConfiguration(
-                errors=(requests.RequestException,),
-                retries=retries,
-                backoff_factor=backoff,
-                method_allowlist=READ_METHODS,
-            ),
-        )
-        self.rpc_url = rpc_url
 
-    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """One request; web3 turns an error *in* the answer into its own exceptions."""
+def connect(
+    rpc_url: str | Sequence[str], expected_chain_id: int | None = None, timeout: float = 10.0
+) -> Web3:
+    """A connection to nodes of which at least one answers and serves the expected chain.
+
+    Endpoints that are away, or serve another chain, are named in the log and join once they are right.
+
+    Raises:
+        RpcUnavailable: none answers.
+        NodeRefused: what answers is no node.
+        WrongChain: all that answer serve another chain.
+    """
+    urls = split_urls(rpc_url)
+    # With several, the next one is the retry.
+    retries = 3 if len(urls) == 1 else 1
+    providers = [NodeProvider(url, timeout=timeout, retries=retries) for url in urls]
+    served: list[int | None] = []
+    failures: list[ChainError] = []
+    for provider in providers:
         try:
-            return super().make_request(method, params)
-        except (requests.RequestException, ConnectionError, ValueError) as error:
-            # ValueError: what answered speaks no JSON, such as a proxy's page.
-            raise RpcUnavailable(
-                f"the node at {self.rpc_url} did not answer {method}: {error}",
-                remedy="Check that the node runs and that the URL is right; then run the same command again.",
-            ) from error
+            served.append(_chain_of(provider))
+        except ChainError as error:
+            served.append(None)
+            failures.append(error)
+    known = [chain_id for chain_id in served if chain_id is not None]
+    expected = expected_chain_id if expected_chain_id is not None else next(iter(known), None)
+    pool = EndpointPool(providers, chain_id=expected)
+    for endpoint, chain_id in zip(pool.endpoints, served, strict=True):
+        if chain_id is not None:
+            endpoint.note_chain(chain_id)
+            if chain_id != expected:
+                failures.append(wrong_chain(endpoint.name, chain_id, expected))
+    if expected not in known:
+        # What a person has to correct comes before what may pass by itself.
+        raise min(failures, key=lambda error: isinstance(error, RpcUnavailable))
+    for failure in failures:
+        logger.warning("an endpoint cannot be used for now: %s", failure)
+    return Web3(pool)
 
 
-def connect(rpc_url: str, expected_chain_id: int | None = None, timeout: float = 10.0) -> Web3:
-    """A connection to a node that answers and serves the expected chain."""
-    web3 = Web3(NodeProvider(rpc_url, timeout=timeout))
+def _chain_of(provider: NodeProvider) -> int:
     try:
-        chain_id = web3.eth.chain_id
+        return int(Web3(provider).eth.chain_id)
     except Web3RPCError as error:
         raise NodeRefused(
-            f"{rpc_url} refuses eth_chainId: {rpc_message(error)}",
+            f"{provider.name} refuses eth_chainId: {rpc_message(error)}",
             remedy="Use the URL of an Ethereum JSON-RPC node.",
         ) from error
-    if expected_chain_id is not None and chain_id != expected_chain_id:
-        raise WrongChain(
-            f"{rpc_url} serves chain {chain_id}, expected {expected_chain_id}",
-            remedy="Use a node of the right chain, or the deployment manifest of this one.",
-        )
-    return web3

@@ -55,7 +55,10 @@ def open_database(location: str | Path) -> Engine:
             ) from error
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _configure_sqlite)
-        metadata.create_all(engine)
+        # Alembic takes a while to import; most commands open no database.
+        from proofmill.chain.schema import migrate
+
+        migrate(engine)
     return engine
 
 

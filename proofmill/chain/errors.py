@@ -25,6 +25,22 @@ class RpcUnavailable(ChainError, ConnectionError):
     """The node did not answer: refused, timed out, or an HTTP error after the retries."""
 
 
+class RateLimited(RpcUnavailable):
+    """The node is there and wants fewer questions; ``retry_after`` is in seconds."""
+
+    def __init__(self, message: str, *, remedy: str, retry_after: float) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class EndpointsDisagree(ChainError):
+    """Not enough endpoints say the same of one block; the message names who said what."""
+
+
+class BlockGone(ChainError, LookupError):
+    """The block that reads are bound to has left the chain."""
+
+
 class NodeRefused(ChainError):
     """The node answered a well-formed request with an error that we cannot work around."""
 

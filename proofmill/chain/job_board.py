@@ -96,6 +96,9 @@ class JobBoard:
         self._clock = clock
         self._reconciled_at = float("-inf")
         self._current: dict[int, Job] = {}  # open jobs as last read; without news they are still so
+        # What is acknowledged and not read yet: a refresh that fails half-way leaves its news to the next.
+        self._unread: set[int] = set()
+        self._is_all_unread = False
         with database_failures("the job board"):
             _metadata.create_all(database)
         self._sync = EventSync(
@@ -110,10 +113,12 @@ class JobBoard:
 
     def refresh(self) -> BoardView:
         """Read new events, then the state of every open job that they touch, as of the last block they were read from."""
-        touched = self._take_events()
+        self._take_events()
+        touched = None if self._is_all_unread else self._unread
         block = self._web3.eth.get_block(max(0, self._sync.next_block - 1))
         number, block_hash = int(block["number"]), bytes(block["hash"])
         settled: list[Job] = []
+        notes: dict[int, int | None] = {}  # written when all is read: a settlement is named or comes again
         current: dict[int, Job] = {}
         for job_id, posted_block, settled_block in self._watched():
             known = self._current.get(job_id)
@@ -136,33 +141,32 @@ class JobBoard:
                 continue
             if job.state.is_final:
                 settled.append(job)
-                self._note_settlement(job_id, number)
+                notes[job_id] = number
             else:
                 current[job_id] = job
                 if settled_block is not None:
-                    self._note_settlement(job_id, None)
+                    notes[job_id] = None
+        for job_id, settled_block in notes.items():
+            self._note_settlement(job_id, settled_block)
+        if self._is_all_unread:
+            self._reconciled_at = self._clock()
+        self._unread, self._is_all_unread = set(), False
         # The record of a job that is not known is still to be found.
         self._current = {job_id: job for job_id, job in current.items() if job.is_known}
         return BoardView(number, block_hash, int(block["timestamp"]), tuple(current.values()), tuple(settled))
 
-    def _take_events(self) -> set[int] | None:
-        """The jobs that have news, None when every job is to be read."""
-        touched: set[int] = set()
-        is_due = self._clock() - self._reconciled_at >= RECONCILE_SECONDS
-        is_rolled_back = False
+    def _take_events(self) -> None:
+        """Notes the jobs that have news, or that every job is to be read."""
+        self._is_all_unread |= self._clock() - self._reconciled_at >= RECONCILE_SECONDS
         head = self._sync.confirmed_head()
         while True:
             result = self._sync.poll()
             self._keep_posted(result)
+            self._unread.update(int(event.args["jobId"]) for event in result.events)
+            self._is_all_unread |= result.rolled_back_to is not None
             self._sync.acknowledge(result)
-            touched.update(int(event.args["jobId"]) for event in result.events)
-            is_rolled_back |= result.rolled_back_to is not None
             if result.to_block >= head or result.to_block < result.from_block:
                 break
-        if is_due or is_rolled_back:
-            self._reconciled_at = self._clock()
-            return None
-        return touched
 
     def _keep_posted(self, result: SyncResult) -> None:
         posted = [self._escrow.posted_job(event) for event in result.events if event.name == "JobPosted"]

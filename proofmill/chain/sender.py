@@ -34,16 +34,16 @@ from proofmill.chain.errors import (
 )
 from proofmill.chain.fees import SenderPolicy, market_fees, raised_fees
 from proofmill.chain.journal import Attempt, Entry, Fees, Journal, Key, Status
+from proofmill.chain.node_messages import KNOWN_MESSAGES, UNDERPRICED_MESSAGES, USED_NONCE_MESSAGES, says
 from proofmill.chain.simulation import FUNDS_MESSAGES, failure_of, insufficient_funds, simulate
 from proofmill.chain.types import ContractCall
+from proofmill.chain.witnesses import contradiction, is_ours_to_any
 
 logger = logging.getLogger(__name__)
 
-KNOWN_MESSAGES: Final = ("already known", "already imported", "known transaction")
-USED_NONCE_MESSAGES: Final = ("nonce too low", "nonce is too low", "nonce has already been used")
-UNDERPRICED_MESSAGES: Final = ("underpriced", "less than block base fee", "fee too low", "price too low")
 MAXIMUM_REPRICINGS: Final = 16  # of one broadcast; 1.125 ** 16 is more than sixfold
 OBSERVATIONS_TO_DROP: Final = 3  # a load balancer may show one poll's nonce and receipt from different nodes
+OBSERVATIONS_WITHOUT_PROOF: Final = 60  # where no node shows any longer who used the nonce
 TRANSFER_GAS: Final = 21_000
 
 
@@ -187,14 +187,14 @@ class TransactionSender:
                 return entry
             except Web3RPCError as error:
                 message = rpc_message(error)
-                if _says(message, USED_NONCE_MESSAGES):
+                if says(message, USED_NONCE_MESSAGES):
                     return entry
-                if _says(message, UNDERPRICED_MESSAGES):
+                if says(message, UNDERPRICED_MESSAGES):
                     entry = self._reprice(entry)
                     continue
-                if _says(message, FUNDS_MESSAGES):
+                if says(message, FUNDS_MESSAGES):
                     raise insufficient_funds(self.address, message) from error
-                if not _says(message, KNOWN_MESSAGES):
+                if not says(message, KNOWN_MESSAGES):
                     raise NodeRefused(
                         f"the node refuses the transaction of intent {entry.intent!r}: {message}",
                         remedy="The journal keeps it. Remove the cause and send the same intent again.",
@@ -262,8 +262,9 @@ class TransactionSender:
         if receipt is not None:
             return self._confirm(entry, receipt)
         head = int(self._web3.eth.block_number)
-        if self._nonce_at(max(0, head + 1 - self.policy.confirmations)) > entry.nonce:
-            return self._lose(entry)
+        confirmed = max(0, head + 1 - self.policy.confirmations)
+        if self._nonce_at(confirmed) > entry.nonce:
+            return self._lose(entry, confirmed)
         self._observed_lost.pop(entry.id, None)
         next_nonce = int(self._web3.eth.get_transaction_count(self.address, "latest"))
         if next_nonce > entry.nonce:
@@ -284,6 +285,10 @@ class TransactionSender:
         depth = int(self._web3.eth.block_number) - receipt["blockNumber"] + 1
         if depth < self.policy.confirmations:
             return entry
+        doubt = contradiction(self._web3, receipt)
+        if doubt is not None:
+            logger.warning("intent %r is not taken for mined yet: %s", entry.intent, doubt)
+            return entry
         status, reason = Status.MINED, None
         if receipt["status"] == 0:
             status = Status.REVERTED
@@ -291,10 +296,17 @@ class TransactionSender:
         mined_hash, block_hash = bytes(receipt["transactionHash"]), bytes(receipt["blockHash"])
         return self._journal.resolve(entry, status, mined_hash, receipt["blockNumber"], block_hash, reason)
 
-    def _lose(self, entry: Entry) -> Entry:
-        """The nonce is used in a confirmed block and none of our transactions has a receipt: drop it in the end."""
+    def _lose(self, entry: Entry, confirmed: int) -> Entry:
+        """The nonce is used in a confirmed block and none of our transactions has a receipt.
+
+        Dropped once the chain shows whose transaction used it. That no receipt is shown proves nothing: it may be ours.
+        """
         observed = self._observed_lost[entry.id] = self._observed_lost.get(entry.id, 0) + 1
         if observed < OBSERVATIONS_TO_DROP:
+            return entry
+        ours = {attempt.hash for attempt in entry.attempts}
+        found = is_ours_to_any(self._web3, self.address, entry.nonce, confirmed, ours)
+        if found or (found is None and observed < OBSERVATIONS_WITHOUT_PROOF):
             return entry
         del self._observed_lost[entry.id]
         logger.warning("nonce %d of intent %r was used by another transaction", entry.nonce, entry.intent)
@@ -360,9 +372,3 @@ class TransactionSender:
 
     def _nonce_at(self, block_number: int) -> int:
         return int(self._web3.eth.get_transaction_count(self.address, block_number))
-
-
-def _says(message: str, known: tuple[str, ...]) -> bool:
-    """Whether a node's message is one of those known to mean a thing; nodes agree on words, not on codes."""
-    lowered = message.lower()
-    return any(text in lowered for text in known)

@@ -46,8 +46,32 @@ def test_load__two_files__do_not_mix(settings_file: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("line", "urls"),
+    [
+        ('rpc_url = "http://a"', ("http://a",)),
+        ('rpc_url = "http://a, https://b"', ("http://a", "https://b")),
+        ('rpc_url = ["http://a", "https://b/key", "http://a"]', ("http://a", "https://b/key")),
+    ],
+)
+def test_load__one_endpoint_or_several__in_their_order(
+    settings_file: Path, line: str, urls: tuple[str, ...]
+) -> None:
+    settings_file.write_text(GOOD.replace('rpc_url = "http://127.0.0.1:8545"', line), encoding="utf-8")
+    assert WorkerSettings.load(settings_file).rpc_url == urls
+
+
+def test_load__several_endpoints_in_the_environment__have_commas(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROOFMILL_WORKER_RPC_URL", "http://a,http://b")
+    assert WorkerSettings.load(settings_file).rpc_url == ("http://a", "http://b")
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("rpc_url = []", "rpc_url"),
+        ('rpc_url = ["http://a", "ftp://b"]', "rpc_url"),
         ("minimum_price = 0", "minimum_price"),
         ("surprise = 1", "surprise"),
         ('peers = ["ftp://x"]', "peers"),

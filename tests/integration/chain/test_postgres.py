@@ -32,7 +32,7 @@ def postgres() -> Iterator[Journal]:
     metadata.drop_all(engine)
     engine.dispose()
     with server.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema}"))
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
     server.dispose()
 
 

@@ -250,6 +250,8 @@ def test_artifacts__missing_or_malformed__name_the_remedy(tmp_path: Path) -> Non
         {"supply": 2**96},
         {"member_bond": 0},
         {"bond_rate": 0},
+        {"late_penalty_bps": -1},
+        {"late_penalty_bps": 5_001},
         {"maximum_report_age": 1},
         {"name": ""},
     ],

@@ -89,6 +89,16 @@ def test_judge__a_step_is_excused_by_its_calldata_alone(
     assert (judgement.reason is None) == (is_held or is_fault)
 
 
+def test_judge__tells_what_the_contracts_could_save() -> None:
+    over, under = LINEAR.most + 1_234, LINEAR.most + 1
+    [dear, *_] = judge_disputes({LINEAR.group: proof(over, under)})
+    [cheap, *_] = judge_disputes({LINEAR.group: proof(under, under)})
+    assert dear.reason is not None
+    assert "1,233 beyond that" in dear.reason
+    assert cheap.reason is not None
+    assert "beyond" not in cheap.reason
+
+
 @pytest.mark.parametrize(("gas", "held"), [(400_000, 2), (400_001, 1)])
 def test_judge__steps_that_are_not_linear(gas: int, held: int) -> None:
     """They are counted, and one that is too dear is named."""
