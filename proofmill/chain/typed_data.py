@@ -58,9 +58,7 @@ def digest_of(report: SignedByMembers, chain_id: int, committee: str) -> bytes:
 def key_grant_digest(operator: str, chain_id: int, committee: str) -> bytes:
     """What a signing key signs to work for an operator: the proof that whoever names the key also holds it."""
     values = (keccak(text=KEY_GRANT_TYPE), address(operator, "operator"))
-    return typed_digest(
-        committee_domain(chain_id, committee), keccak(encode(["bytes32", "address"], values))
-    )
+    return typed_digest(committee_domain(chain_id, committee), keccak(encode(["bytes32", "address"], values)))
 
 
 def sign_report(report: SignedByMembers, account: LocalAccount, chain_id: int, committee: str) -> bytes:
@@ -101,7 +99,9 @@ def recover_digest_signer(digest: bytes, signature: bytes) -> ChecksumAddress:
     return public_key.to_checksum_address()
 
 
-def recover_signer(report: SignedByMembers, signature: bytes, chain_id: int, committee: str) -> ChecksumAddress:
+def recover_signer(
+    report: SignedByMembers, signature: bytes, chain_id: int, committee: str
+) -> ChecksumAddress:
     """Which key signed a report."""
     return recover_digest_signer(digest_of(report, chain_id, committee), signature)
 
