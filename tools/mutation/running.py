@@ -89,6 +89,10 @@ class State:
             return None
         return verdict
 
+    def has_judged(self, mutant: Mutant) -> bool:
+        """Whether there is a verdict at all."""
+        return mutant.id in self._verdicts
+
     def add(self, verdict: Verdict) -> None:
         """Remembers a verdict, at once and on disk."""
         with self._lock:
@@ -230,9 +234,11 @@ class Runner:
         self._tests_digests: dict[str, str] = {}
 
     def judged(self, mutants: list[Mutant]) -> list[Mutant]:
-        """Those that have a verdict of an earlier run that still counts."""
-        known = {verdict.id for verdict in self._recall(mutants)}
-        return [mutant for mutant in mutants if mutant.id in known]
+        """Those that an earlier run has judged, whether its verdict still counts or not.
+
+        Only so is it a fair sample: a survivor's verdict is the one that new tests put in doubt.
+        """
+        return [mutant for mutant in mutants if self.state.has_judged(mutant)]
 
     def _recall(self, mutants: list[Mutant]) -> list[Verdict]:
         for path in {mutant.path for mutant in mutants}:

@@ -141,3 +141,12 @@ def test_page__keeps_the_reasons_that_are_in_it(tmp_path: Path) -> None:
     assert reasons_in(page) == {mutant.id: "equal by the bound above"}
     page.write_text(page_of([survivor], {mutant.id: mutant}, reasons_in(page)))
     assert reasons_in(page) == {mutant.id: "equal by the bound above"}
+
+
+def test_judged__survivors_in_doubt__stay_in_the_sample(checkout: Path) -> None:
+    """Left out, a sample of what was judged would have lost its survivors with the first new test."""
+    mutants = mutants_of("contracts/modules/steps.vy", STEPS)
+    runner = Runner(checkout, checkout / ".cache", 1, with_stateful=False)
+    gone = verdict(Fate.SURVIVED, mutants[0].id, source_digest="of before", tests_digest="of before")
+    runner.state.add(gone)
+    assert runner.judged(mutants) == [mutants[0]]
