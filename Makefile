@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export APE_DATA_FOLDER := $(CURDIR)/.cache/ape
 export PROOFMILL_CACHE := $(CURDIR)/.cache/proofmill
 
-.PHONY: help setup demo test check format golden bench bench-exact bench-gas fuzz fuzz-disputes mutate abi lock clean
+.PHONY: help setup demo test check format golden bench bench-exact bench-gas bench-capability bench-economics fuzz fuzz-disputes mutate abi lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -95,10 +95,16 @@ fuzz-disputes: setup ## lies about real answers, each played to its verdict, the
 mutate: setup ## small faults in the contracts, and whether the tests notice, resumable (MUTATE=file, folder or how many)
 	@$(BIN)/python -m tools.mutation $(MUTATE)
 
-bench: bench-exact bench-gas ## every benchmark
+bench: bench-exact bench-gas bench-capability ## every benchmark of speed and gas
 
 bench-gas: setup ## what each contract call costs on anvil, as JSON and docs/GAS.md, against its ceilings
 	@$(BIN)/python -m bench.gas
+
+bench-capability: setup ## the proof-of-compute: a prover against the bare products, a check on this machine's processor
+	@$(BIN)/python -m bench.capability
+
+bench-economics: setup ## what cheating pays against the verification policy, as docs/ECONOMICS.md with its figures
+	@$(BIN)/python -m bench.economics
 
 bench-exact: setup ## quality and speed of the exact engine against floating point, as JSON
 	@$(BIN)/python -m bench.exact
