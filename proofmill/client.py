@@ -49,6 +49,7 @@ from proofmill.chain.errors import (
 from proofmill.chain.history import format_amount
 from proofmill.chain.terms import minimum_bond
 from proofmill.chain.types import EMPTY_ADDRESS
+from proofmill.deterrence import BOND_MULTIPLE, Deterrence
 from proofmill.errors import ProofmillError
 from proofmill.jobs import EmbeddingAnswer, EmbeddingRequest, InvalidAnswer, identify
 from proofmill.settings import ChainSettings
@@ -104,7 +105,9 @@ class Terms:
     price: int = 10 * MILL
     price_floor: int | None = None  # None: `price` from the start
     ramp: int = 0
-    bond: int | None = None  # None: the least that the escrow accepts
+    bond: int | None = (
+        None  # None: BOND_MULTIPLE times the least that the escrow accepts, so that no lie pays
+    )
     claim_window: int = 300
     submit_window: int = 600
     evaluation_window: int = 1_200
@@ -382,7 +385,7 @@ class Client:
         return self._tokens.setdefault(address, MillToken(self.web3, address))
 
     def _checked_bond(self, terms: Terms, token: ChecksumAddress) -> int:
-        """The bond to ask for, after a look at what the escrow would refuse."""
+        """The bond to ask for, after a look at what the escrow would refuse; whoever watches hears what a lie would cost."""
         escrow = self.suite.job_escrow
         bond_rate = escrow.bond_rate(token)
         if bond_rate == 0:
@@ -401,7 +404,10 @@ class Client:
                 f"a bond of {format_amount(terms.bond)} is less than the escrow accepts for this price",
                 remedy=f"Ask for at least {format_amount(least)}.",
             )
-        return least if terms.bond is None else terms.bond
+        # The least bond is the price in stake tokens, at the escrow's own rate.
+        deterrence = Deterrence(least, BOND_MULTIPLE * least if terms.bond is None else terms.bond)
+        self._say("bond" if deterrence.holds else "warning", str(deterrence))
+        return deterrence.bond
 
     def _check_disputable(self, model_id: bytes) -> None:
         """Of an exact job silence pays, so somebody must be able to prove a wrong answer."""

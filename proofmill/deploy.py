@@ -18,6 +18,7 @@ from web3 import Web3
 
 from proofmill.chain.contracts import load_abi
 from proofmill.chain.deployment import Deployment, Suite, code_hashes
+from proofmill.chain.job_escrow import PostingRates
 from proofmill.chain.sender import TransactionSender
 from proofmill.chain.terms import RATE_UNIT
 from proofmill.chain.types import EMPTY_ADDRESS, ContractCall, address
@@ -28,6 +29,12 @@ DAY: Final = 86_400
 MILL: Final = 10**18
 MAXIMUM_FAULTS: Final = 10  # 31 members
 MAXIMUM_AMOUNT: Final = 2**96 - 1
+MAXIMUM_LATE_PENALTY_BPS: Final = 5_000  # contracts/modules/job_policy.vy
+# The shares that an escrow has from its constructor. Not read from the chain: a run that is repeated after the owner has
+# changed them must send the same call, which is then known to be done.
+INITIAL_RATES: Final = PostingRates(
+    protocol_fee_bps=0, evaluator_fee_bps=0, late_penalty_bps=1_000, reporter_bps=1_000
+)
 CONTRACT_NAMES: Final = {
     "mill_token": "MillToken",
     "staking": "Staking",
@@ -75,8 +82,12 @@ class DeployParameters:
     admin: str | None = None  # None: the deployer
     thaw_period: int = 7 * DAY
     maximum_report_age: int = 3_600
-    member_bond: int = 100 * MILL  # of each member of the committee; at most a tenth of its stake
+    # Of each member of the committee, at most a tenth of its stake. With one wrong answer among a hundred on purpose, signing
+    # blindly loses where a re-execution costs less than a hundredth of it (docs/ECONOMICS.md).
+    member_bond: int = 200 * MILL
     bond_rate: int = RATE_UNIT  # MILL of bond for each MILL of a price, times 10**18
+    # Of the bond, for who claims and never submits: half a price at the default bond of 40 prices (proofmill/deterrence.py).
+    late_penalty_bps: int = 125
 
     def __post_init__(self) -> None:
         _check("name", len(self.name), 1, 100)
@@ -85,6 +96,7 @@ class DeployParameters:
         _check("maximum_report_age", self.maximum_report_age, 300, DAY)
         _check("member_bond", self.member_bond, 1, 10_000_000 * MILL)
         _check("bond_rate", self.bond_rate, 1, MAXIMUM_AMOUNT)
+        _check("late_penalty_bps", self.late_penalty_bps, 0, MAXIMUM_LATE_PENALTY_BPS)
 
 
 class NotOwner(ProofmillError, PermissionError):
@@ -141,6 +153,7 @@ def deploy_suite(
     )
     suite = deployment.connect(web3)
     escrow, staking, token = suite.job_escrow, suite.staking, suite.mill_token.address
+    rates = INITIAL_RATES._replace(late_penalty_bps=chosen.late_penalty_bps)
     steps = [
         ("authorise escrow", staking.set_verifier(escrow.address, True)),
         ("authorise committee", staking.set_verifier(suite.oracle_committee.address, True)),
@@ -150,6 +163,8 @@ def deploy_suite(
         ("set capability registry", escrow.set_capability_registry(suite.capability_registry.address)),
         ("set arbiter", escrow.set_arbiter(suite.dispute_game.address)),
     ]
+    if rates != INITIAL_RATES:
+        steps.append(("set rates", escrow.set_rates(*rates)))
     if admin != deployer:
         owned = (
             staking,

@@ -2,7 +2,7 @@
 
     ape run deploy --network ethereum:local:foundry
     ape run deploy --network https://node.example --keystore deployer.json --password-file deployer.password \
-        --admin 0x… --member-bond 100
+        --admin 0x… --member-bond 200
 
 The committee has no members yet: see `ape run configure_committee`. A run that was interrupted is finished by the same
 command: the journal beside the manifest knows what was sent.

@@ -26,7 +26,7 @@ class Economy:
     Attributes:
         protocol: what the contracts fix.
         policy: what decides who is judged.
-        bond_share: bond of a job over its price; the protocol's ``bond_rate`` unless requesters ask for more.
+        bond_share: bond of a job over its price; the protocol's default unless requesters ask for another.
         saved_share: what a lie spares or wins, over the price. 1: an honest operator just covers its costs and a lie is free.
         stake: of the operator.
         members: of the committee.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.economics.market import Economy, Estimate
-from bench.economics.prose import CANARIES, CONDITION, COST, HEADER, LIMITS, SIDE_EFFECTS, STAKE
+from bench.economics.prose import BONDS, CANARIES, CONDITION, COST, HEADER, LIMITS, STAKE
 from bench.economics.scenarios import Scenario
 from bench.economics.strategies import COLLUDING_SHARE, JOBS, Result
 from bench.economics.sweeps import CanarySweep, RateSweep
@@ -18,6 +18,8 @@ from bench.economics.thresholds import (
     least_stake,
     verification_cost,
 )
+from proofmill.chain.terms import BASIS_POINTS
+from proofmill.deploy import INITIAL_RATES
 from proofmill.sampling import PARTS
 
 SAVED_SHARES = (1.0, 0.5, 0.25, 0.1)
@@ -85,7 +87,7 @@ def page_of(results: dict[str, Any]) -> str:
         STAKE.format(
             **thresholds, fault_cap=f"{protocol['fault_cap']:.0%}", window_cap=f"{protocol['window_cap']:.0%}"
         ),
-        SIDE_EFFECTS.format(late=f"{protocol['late_penalty']:.0%}"),
+        _bonds(protocol),
         "## What checking costs",
         "![Sampling rate and cost of verification](economics/policy.png)",
         COST.format(
@@ -162,13 +164,14 @@ def _thresholds(economy: Economy) -> dict[str, Any]:
             f"{saved:g}": {
                 "least_bond_share": least_bond_share(saved, floor),
                 "least_bond_share_with_collusion": least_bond_share(saved, floor * detected),
-                "least_floor_at_default_bond": least_rate(saved, protocol.bond_rate),
-                "least_floor_with_collusion": least_rate(saved, protocol.bond_rate) / detected,
+                "least_floor_at_default_bond": least_rate(saved, protocol.bond_share),
+                "least_floor_with_collusion": least_rate(saved, protocol.bond_share) / detected,
                 "least_stake_at_fault_cap": least_stake(saved, floor * detected, protocol.fault_cap),
             }
             for saved in SAVED_SHARES
         },
         "open_factor": 1 / min(protocol.open_cap, protocol.window_cap),
+        "default_stake": protocol.bond_share / protocol.fault_cap,
         "stake_per_price": worst / protocol.fault_cap,
         "stake_at_risk": least_stake(1.0, floor * detected, protocol.fault_cap),
         "divisor": least_divisor(floor * detected, protocol.fault_cap, protocol.window_cap),
@@ -189,6 +192,21 @@ def _threshold_table(thresholds: dict[str, Any], policy: dict[str, Any]) -> str:
             f"| {values['least_stake_at_fault_cap']:.0f} |"
         )
     return "\n".join(rows)
+
+
+def _bonds(protocol: dict[str, Any]) -> str:
+    share = protocol["bond_rate"] * protocol["bond_multiple"]
+    initial = INITIAL_RATES.late_penalty_bps / BASIS_POINTS
+    return BONDS.format(
+        share=f"{share:g}",
+        multiple=f"{protocol['bond_multiple']:g}",
+        windfall=f"{share * protocol['compensation_cap']:g}",
+        late=f"{protocol['late_penalty']:.2%}",
+        late_price=f"{share * protocol['late_penalty']:.0%}",
+        late_least=f"{protocol['bond_rate'] * protocol['late_penalty']:.2%}",
+        initial=f"{initial:.0%}",
+        initial_price=f"{share * initial:g}",
+    )
 
 
 def _parameters(protocol: dict[str, Any], policy: dict[str, Any]) -> str:

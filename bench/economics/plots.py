@@ -15,10 +15,11 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 BLUE, ORANGE, GREEN, RED, GREY, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8C8C8C", "#222222"
 LINES: Final = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, "-.", "^"), (RED, ":", "D"))
-STYLE: Final = {
+STYLE: Final[dict[Any, Any]] = {
     "figure.dpi": 130,
     "savefig.bbox": "tight",
     "font.size": 10,
@@ -42,7 +43,7 @@ def draw_all(folder: Path, results: dict[str, Any]) -> list[str]:
     with mpl.rc_context(STYLE):
         figures = {
             "strategies.png": _strategies(results["scenarios"]),
-            "bond_and_rate.png": _bond_and_rate(policy, protocol["bond_rate"]),
+            "bond_and_rate.png": _bond_and_rate(policy, protocol["bond_rate"], protocol["bond_multiple"]),
             "rate_sweep.png": _rate_sweep(sweeps["gain_per_price_by_floor_rate"], policy),
             "policy.png": _policy(policy),
             "canaries.png": _canaries(sweeps["gain_of_blind_signing_by_canary_rate"], policy),
@@ -84,15 +85,15 @@ def _strategies(scenarios: dict[str, Any]) -> Figure:
         panel.set_xlabel("expected gain over honest work\n(MILL for each MILL of price lied about)")
     panels[0].set_yticks(places, names)
     handles = [
-        plt.Line2D([], [], color=BLUE, marker="o", linestyle="", label="cheating loses"),
-        plt.Line2D([], [], color=RED, marker="X", linestyle="", label="cheating wins or is undecided"),
+        Line2D([], [], color=BLUE, marker="o", linestyle="", label="cheating loses"),
+        Line2D([], [], color=RED, marker="X", linestyle="", label="cheating wins or is undecided"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle("What cheating pays (bars: 95 % intervals)", x=0.01, ha="left", fontsize=12)
     return figure
 
 
-def _bond_and_rate(policy: SamplingPolicy, bond_rate: float) -> Figure:
+def _bond_and_rate(policy: SamplingPolicy, bond_rate: float, bond_multiple: float) -> Figure:
     figure, axes = _single()
     rates = np.logspace(np.log10(0.01), 0, 200)
     for saved, (colour, dash, _) in zip((1.0, 0.5, 0.25, 0.1), LINES, strict=True):
@@ -101,15 +102,19 @@ def _bond_and_rate(policy: SamplingPolicy, bond_rate: float) -> Figure:
             rates * 100, bonds, color=colour, linestyle=dash, label=f"a lie wins {saved:.0%} of the price"
         )
     floor = policy.floor_rate / PARTS
-    axes.scatter(
-        [floor * 100],
-        [bond_rate],
-        s=140,
-        marker="X",
-        color=BLACK,
-        zorder=5,
-        label=f"defaults: floor {floor:.0%}, bond {bond_rate:g}",
-    )
+    for bond_share, marker, colour, name in (
+        (bond_rate * bond_multiple, "*", BLACK, "defaults"),
+        (bond_rate, "X", GREY, "least bond that the escrow accepts"),
+    ):
+        axes.scatter(
+            [floor * 100],
+            [bond_share],
+            s=160,
+            marker=marker,
+            color=colour,
+            zorder=5,
+            label=f"{name}: floor {floor:.0%}, bond {bond_share:g}",
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(1, 100)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from proofmill.chain.terms import BASIS_POINTS, RATE_UNIT
-from proofmill.deploy import MILL, DeployParameters
+from proofmill.deploy import INITIAL_RATES, MILL, DeployParameters
+from proofmill.deterrence import BOND_MULTIPLE
 from proofmill.errors import ProofmillError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ class Protocol:
 
     Attributes:
         bond_rate: bond for each MILL of a price, the least that the escrow accepts.
+        bond_multiple: how often that least bond a client asks for, unless its user says otherwise.
         member_bond: what a member of the committee loses for a refuted verdict.
         fault_cap: the most of its stake that one bond of an operator may be.
         window_cap: the most of its stake that all open bonds may be, and that slashes beyond bonds may take in a window.
@@ -42,6 +44,7 @@ class Protocol:
     """
 
     bond_rate: float
+    bond_multiple: float
     member_bond: float
     fault_cap: float
     window_cap: float
@@ -56,6 +59,11 @@ class Protocol:
     evaluator_fee: float
     sources: dict[str, str] = field(default_factory=dict, compare=False)
 
+    @property
+    def bond_share(self) -> float:
+        """The default bond of a job over its price."""
+        return self.bond_rate * self.bond_multiple
+
     @classmethod
     def read(cls, root: Path = ROOT) -> Protocol:
         """The defaults of this checkout.
@@ -65,7 +73,6 @@ class Protocol:
         """
         deployed = DeployParameters()
         caps = _read(root, "staking_limits.vy", rf"self\._set_slash_caps\({NUMBER}, {NUMBER}\)")
-        rates = _read(root, "job_policy.vy", rf"self\._store_rates\({NUMBER}, {NUMBER}, {NUMBER}, {NUMBER}\)")
         windows = _read(root, "job_policy.vy", rf"self\._store_windows\({NUMBER}, {NUMBER}\)")
         [half] = _read(root, "commitments.vy", rf"assert {NUMBER} \* committed <= stake")
         days, day = _read(root, "commitments.vy", rf"WINDOW: constant\(uint256\) = {NUMBER} \* {NUMBER}")
@@ -79,32 +86,34 @@ class Protocol:
         staking, policy = f"{MODULES}/staking_limits.vy, __init__", f"{MODULES}/job_policy.vy, __init__"
         return cls(
             bond_rate=deployed.bond_rate / RATE_UNIT,
+            bond_multiple=float(BOND_MULTIPLE),
             member_bond=deployed.member_bond / MILL,
             fault_cap=caps[0] / BASIS_POINTS,
             window_cap=caps[1] / BASIS_POINTS,
             open_cap=1 / half,
             slash_window=days * day,
             compensation_cap=1 / of_own,
-            reporter_share=rates[3] / BASIS_POINTS,
-            late_penalty=rates[2] / BASIS_POINTS,
+            reporter_share=INITIAL_RATES.reporter_bps / BASIS_POINTS,
+            late_penalty=deployed.late_penalty_bps / BASIS_POINTS,
             challenge_bond=tokens * base**exponent / MILL,
             challenge_window=windows[0],
             dispute_window=windows[1],
-            evaluator_fee=rates[1] / BASIS_POINTS,
+            evaluator_fee=INITIAL_RATES.evaluator_fee_bps / BASIS_POINTS,
             sources={
                 "bond_rate": deploy,
+                "bond_multiple": "proofmill/deterrence.py, BOND_MULTIPLE",
                 "member_bond": deploy,
                 "fault_cap": staking,
                 "window_cap": staking,
                 "open_cap": f"{MODULES}/commitments.vy, commit",
                 "slash_window": f"{MODULES}/commitments.vy, WINDOW",
                 "compensation_cap": f"{MODULES}/slashing.vy, slash",
-                "reporter_share": policy,
-                "late_penalty": policy,
+                "reporter_share": "proofmill/deploy.py, INITIAL_RATES",
+                "late_penalty": deploy,
                 "challenge_bond": f"{MODULES}/challenge_bonds.vy, INITIAL_BOND",
                 "challenge_window": policy,
                 "dispute_window": policy,
-                "evaluator_fee": policy,
+                "evaluator_fee": "proofmill/deploy.py, INITIAL_RATES",
             },
         )
 

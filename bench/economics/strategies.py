@@ -31,7 +31,8 @@ class Strategy:
         adapt: how the market is for this cheater.
         note: what it assumes.
         unless: what the product does so that this is not how things are; the result says why it does.
-        trials: lives that are simulated; fewer where a life has many draws or the sign is plain.
+        trials: lives that are simulated; fewer where a life has many draws or the sign is plain, more where
+            the mean is close to nothing.
     """
 
     name: str
@@ -252,7 +253,10 @@ STRATEGIES: Final = (
     Strategy("cheat always", cheat_always, "from the first job on", trials=60),
     Strategy("cheat on a tenth", cheat_at_a_rate, "at random, once the first jobs are over"),
     Strategy(
-        "cheat at the floor", cheat_at_the_floor, "only while the rate is at its floor; honest until then"
+        "cheat at the floor",
+        cheat_at_the_floor,
+        "only while the rate is at its floor; honest until then",
+        trials=1_600,
     ),
     Strategy("reputation, then a spree", spree, f"{REPUTATION} clean jobs, then {SPREE} lies open at once"),
     Strategy(
@@ -267,6 +271,7 @@ STRATEGIES: Final = (
         cheat_at_the_floor,
         "a third of the committee endorses lies; floor as above",
         _collusive,
+        trials=1_600,
     ),
     Strategy("self-dealing requester", self_dealing, "own job, own lie, own challenge", trials=100),
     Strategy(

@@ -11,7 +11,7 @@ from bench.economics.strategies import STRATEGIES, Strategy, evaluate
 from proofmill.sampling import PARTS
 
 RATES: Final = (30_000, 60_000, 100_000, 200_000, 300_000, 500_000)
-BOND_SHARES: Final = (1.0, 5.0, 20.0, 50.0)
+BOND_SHARES: Final = (1.0, 5.0, 20.0, 40.0)
 CANARY_RATES: Final = (0, 2_500, 5_000, 10_000, 20_000, 30_000)
 MEMBER_BONDS: Final = (100.0, 200.0, 500.0)
 RATE_TRIALS: Final = 120

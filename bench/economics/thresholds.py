@@ -47,7 +47,7 @@ def spree_gain(open_share: float, divisor: float, rate: float, fault_cap: float,
     """Gain over the stake of lying at once on jobs that are each 1/divisor of the stake and together `open_share` of it.
 
     Where each fault costs `fault_cap` of the stake, but all of a window no more than `window_cap`: the first faults use it
-    up, so further ones cost only their bond (here the price, as by default) and the price.
+    up, so further ones cost only their bond (here the price) and the price.
     """
     count = round(open_share * divisor)
     full = round(window_cap / fault_cap)

@@ -18,6 +18,7 @@ from proofmill.cli.documents import read_sentences
 from proofmill.cli.settings_option import settings_option
 from proofmill.cli.values import AddressType, AmountType, ModelIdType
 from proofmill.client import Client, ClientSettings, EmbeddingResult, Terms
+from proofmill.deterrence import BOND_MULTIPLE
 from proofmill.errors import ProofmillError
 from proofmill.failures import report_failures
 from proofmill.store import describe
@@ -43,7 +44,11 @@ class UnwritableOutput(ProofmillError):
 @click.option(
     "--bond",
     type=AmountType(),
-    help="What the worker puts at risk, in MILL.  [default: the least that the escrow accepts]",
+    help=(
+        "What a worker loses if it lies, in MILL; at least the price at the escrow's bond rate. A lower bond than the "
+        "default may make lying pay, and leaves a late worker with next to no penalty.  "
+        f"[default: {BOND_MULTIPLE} x that least]"
+    ),
 )
 @click.option(
     "--worker",

@@ -9,12 +9,13 @@ from typing import Any
 import click
 from rich.table import Table
 
-from proofmill.chain import Job, JobState, StageFlag
+from proofmill.chain import Job, JobState, JobTerms, StageFlag
 from proofmill.chain.history import HistoryEntry, format_amount, job_history
 from proofmill.cli.console import StepPrinter, json_option, print_json, progress_console, result_console
 from proofmill.cli.embed import check_writable, save_embeddings
 from proofmill.cli.settings_option import settings_option
 from proofmill.client import Client, ClientSettings
+from proofmill.deterrence import Deterrence
 from proofmill.failures import report_failures
 from proofmill.store import describe
 
@@ -168,12 +169,18 @@ def describe_job(current: Job) -> list[tuple[str, str]]:
         ("answer", describe(current.deliverable) if current.deliverable else "none yet"),
         ("price", describe_price(current)),
         ("bond", format_amount(terms.bond)),
+        ("lying", str(deterrence_of(terms))),
     ]
     if not current.state.is_final:
         deadline = current.deadline
         verb = {JobState.SUBMITTED: "verdict"}.get(current.state, "answer" if current.is_claimed else "claim")
         facts.append((f"{verb} until", datetime.fromtimestamp(deadline, UTC).isoformat(sep=" ")))
     return facts
+
+
+def deterrence_of(terms: JobTerms) -> Deterrence:
+    """What a wrong answer would cost the worker of a job, against what it would win."""
+    return Deterrence(terms.rates.ceiling_in_stake, terms.bond)
 
 
 def describe_price(current: Job) -> str:
@@ -230,6 +237,7 @@ def job_as_json(current: Job, entries: list[HistoryEntry]) -> dict[str, Any]:
         "price_ceiling": str(terms.price_ceiling),
         "ramp": terms.schedule.ramp,
         "bond": str(terms.bond),
+        "lying_pays": not deterrence_of(terms).holds,
         "claim_deadline": terms.schedule.claim_deadline,
         "deadline": current.deadline or None,
         "history": history_as_json(entries),

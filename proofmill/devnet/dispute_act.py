@@ -20,7 +20,7 @@ from proofmill.chain.events import EventLog
 from proofmill.chain.history import earnings_history, job_history
 from proofmill.chain.terms import BASIS_POINTS
 from proofmill.chain.types import address
-from proofmill.client import MILL, Client, Progress, Terms
+from proofmill.client import Client, Progress, Terms
 from proofmill.devnet.acts import Act, wait_for_collection
 from proofmill.devnet.ledger import Balances, mismatches
 from proofmill.devnet.moves import Move, moves_between
@@ -34,8 +34,6 @@ from proofmill.errors import ProofmillError
 from proofmill.jobs import minilm_engine
 
 FORGING_WORKER: Final = "forging-worker"
-# Four times the price: the requester has up to the price out of a slash, but at most half of it.
-BOND: Final = 40 * MILL
 VERDICT_SECONDS, DISPUTE_SECONDS = 240.0, 600.0
 RULED_FALSE: Final = 1  # IArbiter.ruling: the arithmetic refuted the answer
 SIGNERS_REPORTER_BPS: Final = 2_500  # of a member's bond: contracts/modules/expulsion.vy
@@ -80,7 +78,7 @@ def dispute_act(devnet: Devnet, client: Client, challenger: Client, sentences: S
     before = _balances(devnet, client)
     member_bond = client.suite.oracle_committee.member_bond()
     operator = _address(devnet, FORGING_WORKER)
-    terms = Terms(provider=operator, bond=BOND, is_exact=True)
+    terms = Terms(provider=operator, is_exact=True)
     job = _wait_for_verdict(client, client.post(client.build_request(sentences), terms).id)
     if job.close_reason is not CloseReason.ATTESTED:
         return _end(

@@ -24,12 +24,11 @@ def test_default_bond__lie_at_the_floor_loses_with_a_third_of_any_committee_coll
 @pytest.mark.parametrize("price", [1, 7, 10 * MILL, 10 * MILL + 1])
 @pytest.mark.parametrize("judges", [1, 2, 3])
 def test_least_bond__is_the_first_with_which_lying_loses(price: int, judges: int) -> None:
-    policy = replace(POLICY, judges=judges)
+    policy, draws = replace(POLICY, judges=judges), [3, 9, 27][judges - 1]
     least = Deterrence(price, 0, policy).least_bond
 
     def loses(bond: int) -> bool:
-        found_out, draws = policy.floor_rate * (3**judges - 1), PARTS * 3**judges
-        return price * draws < found_out * (price + bond)
+        return price * PARTS * draws < policy.floor_rate * (draws - 1) * (price + bond)
 
     assert loses(least)
     assert not loses(least - 1)

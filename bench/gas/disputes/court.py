@@ -16,7 +16,7 @@ from bench.gas.chain import GasChain, compiled
 from bench.gas.disputes import HARDFORK
 from proofmill.chain import Deployment, Job, JobOffer, Journal, SenderPolicy, Suite, TransactionSender
 from proofmill.chain.types import EMPTY_ADDRESS, ContractCall
-from proofmill.deploy import Artifacts, deploy_suite
+from proofmill.deploy import INITIAL_RATES, Artifacts, DeployParameters, deploy_suite
 from proofmill.disputes.rerun import CommittedModel
 from proofmill.exact.manifest.document import describe
 from proofmill.model_registration import Registration, register
@@ -147,7 +147,9 @@ class Court:
             folder = Path(name)
             account, journal = chain.anvil.accounts[0], Journal(folder / "owner.db")
             with TransactionSender(chain.web3, account, journal, policy=POLICY) as owner:
-                deployment = deploy_suite(chain.web3, owner, SourceArtifacts())
+                # The terms of a job hold the rates of its day: with the escrow's own, no default of ours moves the figures.
+                parameters = DeployParameters(late_penalty_bps=INITIAL_RATES.late_penalty_bps)
+                deployment = deploy_suite(chain.web3, owner, SourceArtifacts(), parameters)
                 court = cls(chain, deployment, deployment.connect(chain.web3), folder)
                 token, escrow = court.suite.mill_token, court.suite.job_escrow
                 owner.send("windows", escrow.set_windows(CHALLENGE_WINDOW, DISPUTE_WINDOW))

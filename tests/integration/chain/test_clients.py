@@ -302,7 +302,7 @@ def test_views__of_every_client__are_decoded(suite: Suite, anvil: Anvil) -> None
     assert staking.slash_caps() == (1_000, 3_000)
     assert not staking.is_hot_key(operator, member)
     assert (escrow.job_count(), escrow.owed(token.address)) == (0, 0)
-    assert escrow.rates().late_penalty_bps == 1_000
+    assert escrow.rates().late_penalty_bps == 125
     assert escrow.windows() == (3_600, 86_400)
     assert escrow.fees(token.address, committee.address) == (0, 0)
     domain = committee.eip712_domain()

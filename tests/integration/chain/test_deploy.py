@@ -10,10 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+from eth_abi.abi import decode
+from eth_typing import ChecksumAddress
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
 
 from proofmill.chain import Deployment, Journal, Suite, connect
 from proofmill.chain.errors import DeploymentInvalid, RpcUnavailable, WrongChain
+from proofmill.chain.job_escrow import PostingRates
 from proofmill.deploy import (
+    INITIAL_RATES,
     Artifacts,
     DeployParameters,
     InvalidParameters,
@@ -34,6 +40,15 @@ def crash() -> None:
     raise Crash
 
 
+def rates_set(anvil: Anvil, escrow: ChecksumAddress) -> list[PostingRates]:
+    """Every set of rates that an escrow has had, its constructor's first."""
+    topic = keccak(text="RatesSet(uint256,uint256,uint256,uint256)")
+    logs = anvil.web3.eth.get_logs(
+        {"address": escrow, "topics": [HexBytes(topic)], "fromBlock": 0, "toBlock": "latest"}
+    )
+    return [PostingRates(*decode(["uint256"] * 4, bytes(log["data"]))) for log in logs]
+
+
 def test_deploy_suite__interrupted__is_finished_by_running_again(
     anvil: Anvil, tmp_path: Path, make_sender: SenderFactory
 ) -> None:
@@ -48,7 +63,7 @@ def test_deploy_suite__interrupted__is_finished_by_running_again(
         sender.close()
     sender = make_sender(account=deployer, database=journal)
     deployment = deploy_suite(anvil.web3, sender, parameters=parameters)
-    assert anvil.web3.eth.get_transaction_count(deployer.address) == 15 + 7 + 6
+    assert anvil.web3.eth.get_transaction_count(deployer.address) == 15 + 8 + 6
     deployment.verify(anvil.web3)
     suite = deployment.connect(anvil.web3)
     for contract in (suite.staking, suite.job_escrow, suite.oracle_committee, suite.capability_registry):
@@ -61,6 +76,9 @@ def test_deploy_suite__interrupted__is_finished_by_running_again(
     assert staking.is_earnings_token(token)
     assert escrow.payment_tokens() == [token]
     assert escrow.evaluator() == suite.oracle_committee.address
+    # The second time by the deployment, which changes nothing but the late penalty of what the constructor set.
+    assert rates_set(anvil, escrow.address) == [INITIAL_RATES, INITIAL_RATES._replace(late_penalty_bps=125)]
+    assert escrow.rates() == INITIAL_RATES._replace(late_penalty_bps=125)
     assert escrow.capability_registry() == suite.capability_registry.address
     assert suite.capability_registry.committee() == suite.oracle_committee.address
     assert suite.oracle_committee.members() == []

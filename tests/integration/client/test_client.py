@@ -154,8 +154,21 @@ def test_post__exact_job_of_an_escrow_without_arbiter__says_so(
         client.post(REQUEST, replace(TERMS, is_exact=True))
 
 
-def test_post__no_bond_named__is_the_least_that_the_escrow_accepts(client: Client) -> None:
-    assert client.post(REQUEST, Terms(price=7 * MILL)).terms.bond == 7 * MILL
+@pytest.mark.parametrize(
+    ("bond", "asked", "stage", "words"),
+    [
+        (None, 280, "bond", "a worker that lies loses 280 MILL; that is more than it can win by lying"),
+        (256 * MILL, 256, "bond", "the committee's lowest sampling rate of 3%"),
+        (255 * MILL, 255, "warning", "lying pays with a bond below 255.5"),
+        (7 * MILL, 7, "warning", "a worker that lies loses 7 MILL; that is too low"),
+    ],
+)
+def test_post__bond__deters_unless_told_otherwise_and_what_a_lie_costs_is_said_first(
+    client: Client, steps: list[Progress], bond: int | None, asked: int, stage: str, words: str
+) -> None:
+    assert client.post(REQUEST, Terms(price=7 * MILL, bond=bond)).terms.bond == asked * MILL
+    assert [step.stage for step in steps] == [stage, "uploaded", "posted"]
+    assert words in steps[0].message
 
 
 def test_post__request__is_on_chain_and_in_the_store_by_its_root(
@@ -200,8 +213,8 @@ def test_wait__claimed_and_never_submitted__price_comes_back_with_a_compensation
     anvil.increase_time(TERMS.submit_window + 1)
     with pytest.raises(JobFailed, match="did not answer in time"):
         client.wait(posted.id)
-    # A tenth of the bond is taken: half of it compensates, a tenth is for whoever called, which was the client.
-    penalty = 25 * MILL // 10
+    # A part of the bond is taken: half of it compensates, a tenth is for whoever called, which was the client.
+    penalty = 25 * MILL * 125 // 10_000
     assert wallet(client) == before + penalty // 2 + penalty // 10
     assert suite.staking.slashable(worker.address) == STAKE - penalty
 

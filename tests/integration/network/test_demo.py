@@ -24,7 +24,7 @@ DOCUMENT = (
     "The committee computes the answer once more.",
 )
 COLLUDERS = ["oracle-1", "oracle-3"]
-PRICE, BOND, MEMBER_BOND = 10 * MILL, 40 * MILL, 100 * MILL
+PRICE, BOND, MEMBER_BOND = 10 * MILL, 400 * MILL, 200 * MILL
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,11 +27,12 @@ from bench.economics.thresholds import (
 )
 from proofmill.sampling import OperatorHistory, SamplingPolicy
 
+Results = dict[str, Any]
 RESULTS = ROOT / "bench" / "economics" / "results.json"
 PAGE = ROOT / "docs" / "ECONOMICS.md"
 PROTOCOL = Protocol.read()
 POLICY = SamplingPolicy()
-ECONOMY = Economy(PROTOCOL, POLICY, bond_share=PROTOCOL.bond_rate)
+ECONOMY = Economy(PROTOCOL, POLICY, bond_share=1.0)  # sums that are easily done in one's head
 
 
 def market(economy: Economy = ECONOMY) -> Market:
@@ -43,7 +45,8 @@ def strategy(name: str) -> Strategy:
 
 # ------------------------------------------------------------------ parameters
 def test_protocol__defaults_of_the_contracts() -> None:
-    assert (PROTOCOL.bond_rate, PROTOCOL.member_bond, PROTOCOL.challenge_bond) == (1.0, 100.0, 100.0)
+    assert (PROTOCOL.bond_rate, PROTOCOL.member_bond, PROTOCOL.challenge_bond) == (1.0, 200.0, 100.0)
+    assert (PROTOCOL.bond_share, PROTOCOL.late_penalty) == (40.0, 0.0125)  # a late worker loses half a price
     assert (PROTOCOL.fault_cap, PROTOCOL.window_cap, PROTOCOL.open_cap) == (0.1, 0.3, 0.5)
     assert (PROTOCOL.challenge_window, PROTOCOL.dispute_window) == (3_600, 86_400)
     assert PROTOCOL.slash_window == 30 * 86_400
@@ -192,31 +195,42 @@ def test_least_divisor__no_spree_pays_from_there_on() -> None:
 
 # ------------------------------------------------------------------ what is committed
 @pytest.fixture(scope="module")
-def results() -> dict[str, object]:
-    found: dict[str, object] = json.loads(RESULTS.read_text("utf-8"))
+def results() -> Results:
+    found: Results = json.loads(RESULTS.read_text("utf-8"))
     return found
 
 
-def test_results__are_for_the_defaults_of_today(results: dict[str, object]) -> None:
+def test_results__are_for_the_defaults_of_today(results: Results) -> None:
     assert results["policy"] == asdict(POLICY)
     assert results["protocol"] == asdict(PROTOCOL)
 
 
-def test_page__is_written_from_the_results(results: dict[str, object]) -> None:
+def test_page__is_written_from_the_results(results: Results) -> None:
     assert PAGE.read_text("utf-8") == page_of(results)
     for figure in ("strategies", "bond_and_rate", "rate_sweep", "policy", "canaries"):
         assert f"economics/{figure}.png" in page_of(results)
         assert (PAGE.parent / "economics" / f"{figure}.png").stat().st_size > 10_000
 
 
-def test_page__a_strategy_that_wins__is_named_at_the_top(results: dict[str, object]) -> None:
+def test_results__at_the_defaults_every_strategy_loses_at_the_least_bond_not(results: Results) -> None:
+    defaults, least = (
+        {
+            name: values["verdict"]
+            for name, values in results["scenarios"][market]["strategies"].items()
+            if values["prevented_because"] is None
+        }
+        for market in ("defaults", "bond of 1 × price")
+    )
+    assert set(defaults.values()) == {"loses"}
+    assert "wins" in least.values()
+    top = page_of(results).split("## Who wins what")[0]
+    assert top.count("every strategy loses") == 2  # the third market is the one at the least bond
+
+
+def test_page__a_strategy_that_wins__is_named_at_the_top(results: Results) -> None:
     changed = copy.deepcopy(results)
-    scenarios = changed["scenarios"]
-    assert isinstance(scenarios, dict)
-    strategies = scenarios["raised bonds"]["strategies"]
-    assert "*raised bonds*" in page_of(changed)
-    strategies["whitewash"]["verdict"] = "wins"
+    changed["scenarios"]["defaults"]["strategies"]["whitewash"]["verdict"] = "wins"
     top = page_of(changed).split("## Who wins what")[0]
-    [line] = [line for line in top.splitlines() if line.startswith("- *raised bonds*")]
+    [line] = [line for line in top.splitlines() if line.startswith("- *defaults*")]
     assert "do not lose" in line
     assert "whitewash" in line

@@ -7,6 +7,8 @@ import pytest
 from proofmill.chain import Job, JobState, JobTerms, Rates, Schedule, StageFlag
 from proofmill.chain.records import STATE_BITS
 from proofmill.chain.types import EMPTY_ADDRESS, address
+from proofmill.deterrence import BOND_MULTIPLE
+from worker.config import WorkerSettings
 from worker.policy import Circumstances, Policy
 
 NOW = 1_800_000_000
@@ -92,6 +94,13 @@ def with_terms(**changes: object) -> Job:
 
 def test_objection__sound_job__none() -> None:
     assert POLICY.objection(JOB, CIRCUMSTANCES) is None
+
+
+def test_objection__default_bond_of_a_client_and_default_settings__none() -> None:
+    policy = replace(POLICY, maximum_bond_bps=WorkerSettings.model_fields["maximum_bond_bps"].default)
+    bond = BOND_MULTIPLE * TERMS.price_ceiling
+    now = replace(CIRCUMSTANCES, bond_room=bond, largest_bond=bond)
+    assert policy.objection(with_terms(bond=bond), now) is None
 
 
 def test_objection__reserved_for_this_operator__none() -> None:
