@@ -23,6 +23,8 @@ EXPONENT_INDEX: constant(uint256) = 2
 RECIPROCAL: constant(uint256) = 3
 
 NARROWING: constant(int256) = 10  # bits from a power in Q.24 to a weight
+NARROWING_BITS: constant(uint256) = 10
+HALF_NARROWING: constant(uint256) = 2**9
 RECIPROCAL_BITS: constant(int256) = 23
 
 
@@ -135,10 +137,11 @@ def _is_false_sum(
             return True
         distances.append(convert(_maximum - score, uint256))
     powers: DynArray[uint256, 64] = exponential_table._negative_powers(distances)
-    total: int256 = 0
+    total: uint256 = 0
     for power: uint256 in powers:
-        total += step_evidence._rounding_shift(convert(power, int256), NARROWING)
-    return _claimed != total
+        # `_rounding_shift`, of powers of at most 2^24 and without its call: up to 64 of them.
+        total += unsafe_add(power, HALF_NARROWING) >> NARROWING_BITS
+    return _claimed != convert(total, int256)
 
 
 @pure
