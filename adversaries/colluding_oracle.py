@@ -14,10 +14,10 @@ import click
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from oracle.__main__ import run_oracle
 from oracle.config import OracleSettings
 from oracle.evidence import Finding
 from oracle.judge import Judge, case_of
+from oracle.run import run_oracle
 from proofmill.chain.records import Job
 from proofmill.chain.reports import Outcome, Verdict
 from proofmill.chain.types import address

@@ -6,7 +6,7 @@ member equivocate.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from oracle.database import prepare_tables
 from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
 from proofmill.chain.database import database_failures
@@ -95,12 +96,16 @@ class AlreadySigned(Exception):
 
 
 class Ballots:
-    """One member's memory. Safe for several threads of one process."""
+    """One member's memory. Safe for several threads of one process.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        noted: is told the outcome of every verdict that is recorded.
+    """
+
+    def __init__(self, engine: Engine, noted: Callable[[Outcome], None] = lambda _: None) -> None:
         self._engine = engine
-        with database_failures("the ballots"):
-            _metadata.create_all(engine)
+        self._noted = noted
+        prepare_tables(engine)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -126,6 +131,14 @@ class Ballots:
                     computed=finding.computed,
                 )
             )
+        self._noted(finding.verdict.outcome)
+
+    def all_findings(self, escrow: ChecksumAddress) -> list[Finding]:
+        """Every finding on jobs of this escrow, by job."""
+        query = select(_findings).where(_findings.c.escrow == escrow)
+        with self._transaction() as connection:
+            rows = connection.execute(query).all()
+        return sorted(map(_finding_of, rows), key=lambda finding: finding.verdict.job_id)
 
     def finding(self, escrow: ChecksumAddress, job_id: int, commitment: bytes) -> Finding | None:
         """This member's finding for exactly that commitment, None when it has none (yet)."""

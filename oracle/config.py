@@ -31,6 +31,10 @@ class OracleSettings(NodeSettings):
     )
     accept_uploads: bool = Field(default=True, description="take request blobs from clients over HTTP")
 
+    sampling: bool = Field(
+        default=True,
+        description="judge the exact jobs that the verification policy draws for this member, not all of them",
+    )
     disputes: bool = Field(
         default=True,
         description="challenge answers that are wrong, and hold other members to what they signed",

@@ -86,6 +86,7 @@ class Doubts:
 
     Args:
         prosecution: plays for the member's account, from the same docket.
+        confirm: called before a bond is posted; raises `ProofmillError` where the answer may be another than it was told.
     """
 
     def __init__(
@@ -100,8 +101,10 @@ class Doubts:
         fetcher: BlobFetcher,
         purse: Purse,
         log: Logger,
+        confirm: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._account, self._suite = account, suite
+        self._confirm = confirm
         self._docket, self._prosecution, self._ballots = docket, prosecution, ballots
         self._engine, self._fetcher, self._purse, self._log = engine, fetcher, purse, log
         self._game = suite.dispute_game
@@ -209,6 +212,7 @@ class Doubts:
         self._purse.check(f"a challenge of job {job.id}", gas=GAME_GAS, worth=worth, bond=bond)
         # Without the request there is nothing to play with, and the bond would be lost.
         self._matter(job, finding)
+        self._confirm(job)
         self._log.warning("challenging", job=job.id, worker=job.provider, why=found.why, until=found.last)
         self._prosecution.open(job)
 

@@ -9,14 +9,16 @@ from eth_utils.crypto import keccak
 
 from oracle.accusations import Accusations
 from oracle.ballots import Ballots
+from oracle.committee_view import CommitteeView
 from oracle.config import OracleSettings
 from oracle.doubt import Doubts
 from oracle.fees import FeeSharing
+from oracle.money_check import MoneyCheck
 from oracle.purse import Purse
-from oracle.rounds import CommitteeView
-from oracle.settlements import LOOK_BACK_SECONDS, Settlements, first_block_since
+from oracle.settlements import LOOK_BACK_SECONDS, Settlements
 from oracle.statements import Statements
 from oracle.transmitted import TransmissionReader
+from proofmill.chain.block_search import first_block_since
 from proofmill.chain.errors import node_failures
 from proofmill.disputes.docket import Docket
 from proofmill.disputes.matter import KnownModels, Reruns
@@ -53,6 +55,7 @@ def build_duties(
     statements: Statements,
     engine: Engine,
     fetcher: BlobFetcher,
+    money: MoneyCheck,
 ) -> Duties:
     """The duties of the member whose key `node` holds."""
     suite, account, log = node.suite, node.account, node.log
@@ -75,6 +78,7 @@ def build_duties(
             fetcher=fetcher,
             purse=purse,
             log=log,
+            confirm=money.of_answer,
         ),
         accusations=Accusations(
             member=member,

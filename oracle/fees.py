@@ -6,8 +6,8 @@ from typing import Final
 
 from eth_account.signers.local import LocalAccount
 
+from oracle.committee_view import CommitteeView
 from oracle.purse import CannotPay, Purse
-from oracle.rounds import CommitteeView
 from proofmill.chain import Suite, TransactionSender
 from proofmill.chain.errors import CallReverted, TransactionReverted
 from proofmill.chain.history import format_amount

@@ -20,6 +20,9 @@ Case = tuple[int, bytes]
 # early enough for 2f + 1 members to say so.
 VOID_SHARE: Final = 4
 LEAST_TRIES: Final = 3  # of a member that has just started, too
+SPARE_TURNS: Final = (
+    4  # one turn of so many is for jobs that others are to judge, however much there is to do
+)
 
 
 def case_of(job: Job) -> Case:
@@ -58,26 +61,39 @@ class Judge:
         self._judged: set[Case] = set()  # of jobs in sight, those that have a finding that stays
         self._now = 0
         self._doubts_turn = False
+        self._turn = 0  # counts only where there is something of both kinds to do
 
     def next_of(
-        self, waiting: Iterable[Job], challengeable: Iterable[Job] = (), *, now: int = 0
+        self,
+        waiting: Iterable[Job],
+        challengeable: Iterable[Job] = (),
+        spare: Iterable[Job] = (),
+        *,
+        now: int = 0,
     ) -> Job | None:
         """Which job to consider at time `now` of the chain; None when there is nothing to do.
 
         Those whose verdict is waited for and those that can only be challenged any more take turns, so that a flood of the one
-        kind does not hide a lie in the other. Within a kind, what has failed least often comes first, then what has waited
-        longest (of those that can only be challenged, what has the least time left): jobs whose input is nowhere to be found,
-        however many, do not keep the others waiting.
+        kind does not hide a lie in the other. `spare` comes last: answers that can be challenged, and that others have been drawn
+        to judge. It has every fourth turn all the same: who floods the committee with work must not hide what colluders attest.
+        Within a kind, what has failed least often comes first, then what has waited longest (of those that can only be
+        challenged, what has the least time left): jobs whose input is nowhere to be found, however many, do not keep the
+        others waiting.
         """
         self._now = now
-        queues = list(waiting), list(challengeable)
+        queues = list(waiting), list(challengeable), list(spare)
         cases = {case_of(job) for queue in queues for job in queue}
         self._retries.keep_only(cases)
         self._judged &= cases
         first = self._first_due(queues[0], lambda job: job.submitted_at)
         second = self._first_due(queues[1], lambda job: job.deadline)
+        left = self._first_due(queues[2], lambda job: job.deadline)
+        if left is not None and (first is not None or second is not None):
+            self._turn = (self._turn + 1) % SPARE_TURNS
+            if self._turn == 0:
+                return left
         if first is None or second is None:
-            return first or second
+            return first or second or left
         self._doubts_turn = not self._doubts_turn
         return first if self._doubts_turn else second
 

@@ -13,15 +13,13 @@ from eth_typing import ChecksumAddress
 from pydantic import ValidationError
 
 from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport, Endorsement, Proposal, RefusalMessage
+from proofmill.bounded_post import bounded_post
 from proofmill.store.fetcher import build_client
-from proofmill.store.peer import ConnectionWatchdog
 
 # A hostile member may hold each request for the whole timeout; the others must still find a free thread.
 THREADS_PER_PEER = 4
 # Honest members take a report in far less; who is slower reads it from the chain.
 HAND_OVER_SECONDS = 1.0
-# identity: a compressed body could unfold to more than the limit. close: the watchdog learns of new connections only.
-_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
 
 
 @dataclass(frozen=True)
@@ -88,26 +86,6 @@ class Peers:
 
     def _post(self, url: str, path: str, body: bytes) -> httpx.Response | str:
         """The whole answer, or in words why there is none."""
-        # The timeouts of httpx bound the wait for the next byte; the watchdog bounds the whole, however slowly it trickles.
-        with ConnectionWatchdog(self._timeout) as watchdog:
-            try:
-                with self._http.stream(
-                    "POST",
-                    url + path,
-                    content=body,
-                    headers=_HEADERS,
-                    timeout=self._timeout,
-                    follow_redirects=False,
-                    extensions={"trace": watchdog.trace},
-                ) as response:
-                    received = bytearray()
-                    for chunk in response.iter_raw():
-                        received += chunk
-                        if len(received) > MAXIMUM_MESSAGE_BYTES:
-                            return f"{url} answered with more than {MAXIMUM_MESSAGE_BYTES} bytes"
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                if not watchdog.has_fired:
-                    return f"{url} cannot be reached: {str(error) or type(error).__name__}"
-        if watchdog.has_fired:
-            return f"{url} gave no complete answer in {self._timeout:g} seconds"
-        return httpx.Response(response.status_code, content=bytes(received))
+        return bounded_post(
+            self._http, url + path, body, seconds=self._timeout, maximum_bytes=MAXIMUM_MESSAGE_BYTES
+        )

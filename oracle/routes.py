@@ -1,7 +1,7 @@
-"""The oracle's HTTP interface: blobs, the committee's conversation, health."""
+"""The oracle's HTTP interface: blobs, the committee's conversation, measuring, health."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,8 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from oracle.endorsing import Refusal
 from oracle.messages import MAXIMUM_MESSAGE_BYTES, AttestedReport, Proposal
-from oracle.rounds import Refusal, Rounds
+from oracle.rounds import Rounds
 from proofmill.errors import ProofmillError
 from proofmill.health import Health, health_routes
 from proofmill.store import BlobStore, blob_routes
@@ -22,8 +23,15 @@ MESSAGE_TIMEOUT_SECONDS = 10.0
 Message = TypeVar("Message", bound=BaseModel)
 
 
-def build_application(*, rounds: Rounds, store: BlobStore, health: Health, accept_uploads: bool) -> Starlette:
-    """Everything that one oracle serves."""
+def build_application(
+    *,
+    rounds: Rounds,
+    store: BlobStore,
+    health: Health,
+    accept_uploads: bool,
+    measuring: Sequence[Route] = (),
+) -> Starlette:
+    """Everything that one oracle serves; `measuring` are the routes by which devices are measured, if they are here."""
 
     async def proposals(request: Request) -> Response:
         return await _answer(request, Proposal, lambda message: rounds.endorse(message).model_dump())
@@ -41,6 +49,7 @@ def build_application(*, rounds: Rounds, store: BlobStore, health: Health, accep
             *health_routes(health),
             Route("/proposals", proposals, methods=["POST"]),
             Route("/attested", attested, methods=["POST"]),
+            *measuring,
         ]
     )
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from eth_typing import ChecksumAddress
-from web3 import Web3
 
 from proofmill.chain import Job, JobState, Suite
 from proofmill.chain.errors import JobNotFound
@@ -31,20 +30,6 @@ EVENTS: Final = (
     "CaseRefuted",
 )
 _JUDGES: Final = ("evaluator", "rejector", "arbiter")  # how the events name who decided
-
-
-def first_block_since(web3: Web3, seconds: int, deployed_block: int) -> int:
-    """The first block that is at most `seconds` older than the latest, or that of the deployment; some thirty questions."""
-    head = web3.eth.get_block("latest")
-    since = int(head["timestamp"]) - seconds
-    low, high = deployed_block, int(head["number"])
-    while low < high:
-        middle = (low + high) // 2
-        if int(web3.eth.get_block(middle)["timestamp"]) < since:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @dataclass(frozen=True)

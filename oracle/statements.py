@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from oracle.database import prepare_tables
 from oracle.messages import ReportMessage
 from proofmill.chain.database import database_failures
 from proofmill.chain.reports import Equivocation, Misjudgement, OpenedVerdict, Outcome, Report
@@ -95,8 +96,7 @@ class Statements:
         self._counting = threading.Lock()
         self._cleaned_at = 0
         self.changes = 1  # rises with every new statement
-        with database_failures("the statements"):
-            _metadata.create_all(engine)
+        prepare_tables(engine)
 
     def note(self, report: Report, key: ChecksumAddress, signature: bytes) -> None:
         """Keep a signature, which the caller has checked. What is known already, or one too many, changes nothing."""

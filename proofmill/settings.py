@@ -5,7 +5,9 @@ of the oracle from ``PROOFMILL_ORACLE_<NAME>``, of the client from ``PROOFMILL_<
 a keystore's password is named by the path of a file.
 """
 
+import json
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -14,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from proofmill.chain.connection import split_urls
 from proofmill.errors import ProofmillError
+from proofmill.measuring.rules import InvalidRules, MeasuringRules
 
 
 class InvalidSettings(ProofmillError, ValueError):
@@ -156,3 +159,31 @@ class NodeSettings(ChainSettings):
     request_burst: int = Field(
         default=200, ge=1, description="HTTP requests that one client address may make at once"
     )
+    # Taken as it is from the environment: what is not JSON there is told in words.
+    measuring: Annotated[MeasuringRules | None, NoDecode] = Field(
+        default=None,
+        description="table of rules that all members and workers share: devices are measured; without it they are not",
+    )
+
+    @field_validator("measuring", mode="before")
+    @classmethod
+    def _rules(cls, value: Any) -> Any:
+        """A table in a file, a JSON object in the environment; what is left out has its default."""
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except json.JSONDecodeError as error:
+                raise ValueError(
+                    'in the environment a JSON object is expected, such as {"window_blocks": 7200}'
+                ) from error
+        if value is None or isinstance(value, MeasuringRules):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError("a table of rules is expected; it may be empty")
+        known = [rule.name for rule in fields(MeasuringRules)]
+        if unknown := sorted(set(value) - set(known)):
+            raise ValueError(f"there is no rule {', '.join(unknown)}; the rules are {', '.join(known)}")
+        try:
+            return MeasuringRules(**value)
+        except InvalidRules as error:
+            raise ValueError(f"{error}; {error.remedy.rstrip(chr(46))}") from error

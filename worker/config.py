@@ -1,11 +1,16 @@
 """Settings of the worker: ``worker.toml`` or ``PROOFMILL_WORKER_*``. The table is in docs/WORKER.md."""
 
+import re
+
 from eth_typing import ChecksumAddress
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from proofmill.capability.sizes import CLASSES
 from proofmill.chain.types import address
 from proofmill.settings import NodeSettings
+
+PROCESSOR = CLASSES[0].name  # the one size for processors; all others are for cards
 
 
 class WorkerSettings(NodeSettings):
@@ -18,7 +23,8 @@ class WorkerSettings(NodeSettings):
         description="whose stake is bound and who is paid; the keystore's key is then its hot key. Default: the key itself",
     )
     peers: list[str] = Field(
-        default_factory=list, description="base URLs of nodes to fetch request blobs from"
+        default_factory=list,
+        description="base URLs of the committee's members: for request blobs, and for those that measure",
     )
     minimum_price: int = Field(
         default=1, ge=1, description="least price of a job paid in MILL, in its smallest unit"
@@ -27,7 +33,7 @@ class WorkerSettings(NodeSettings):
         default_factory=dict, description="other payment tokens that are taken → least price in each"
     )
     maximum_bond_bps: int = Field(
-        default=100_000,
+        default=1_000_000,
         ge=1,
         description="most stake to commit to a job, in hundredths of a percent of its highest price in MILL",
     )
@@ -55,6 +61,22 @@ class WorkerSettings(NodeSettings):
         ge=1,
         description="earnings in MILL below this are not worth two transactions; in other tokens, one least price",
     )
+
+    devices: dict[str, str] = Field(
+        default_factory=dict,
+        description="devices to have measured: cpu or cuda:N → size of challenge; none: all that are found, by their names",
+    )
+
+    @field_validator("devices")
+    @classmethod
+    def _are_devices(cls, value: dict[str, str]) -> dict[str, str]:
+        for device, size in value.items():
+            if not re.fullmatch(r"cpu|cuda:\d{1,2}", device):
+                raise ValueError(f"{device!r} is no device; write cpu, or cuda:0, cuda:1, … in quotes")
+            fitting = [one.name for one in CLASSES if (one.name == PROCESSOR) == (device == "cpu")]
+            if size not in fitting:
+                raise ValueError(f"{size!r} is no size for {device}; choose {' or '.join(fitting)}")
+        return value
 
     @field_validator("operator")
     @classmethod

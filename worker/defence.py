@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from eth_typing import ChecksumAddress
-from web3 import Web3
 
 from proofmill.chain import Job, StageFlag, Suite, TransactionSender
 from proofmill.chain.errors import ChainError, JobNotFound
@@ -155,17 +154,3 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, ProofmillError):
         return f"{error} {error.remedy}"
     return f"a bug: {type(error).__name__}: {error}"
-
-
-def first_block_of_disputes(web3: Web3, deployed_block: int) -> int:
-    """The first block of the last seven days, or that of the deployment; at most some thirty questions to the node."""
-    head = web3.eth.get_block("latest")
-    since = int(head["timestamp"]) - LOOK_BACK_SECONDS
-    low, high = deployed_block, int(head["number"])
-    while low < high:
-        middle = (low + high) // 2
-        if int(web3.eth.get_block(middle)["timestamp"]) < since:
-            low = middle + 1
-        else:
-            high = middle
-    return low

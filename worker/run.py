@@ -1,8 +1,12 @@
 """Put a worker together from its settings and run it until a signal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from eth_typing import ChecksumAddress
 from starlette.applications import Starlette
 
+from proofmill.chain.block_search import first_block_since
 from proofmill.chain.errors import node_failures
 from proofmill.chain.types import address
 from proofmill.disputes.docket import Docket
@@ -12,13 +16,15 @@ from proofmill.health import health_routes
 from proofmill.jobs import Engine
 from proofmill.logs import Logger
 from proofmill.node import Node
-from proofmill.service import run_until_stopped, stop_on_signals
+from proofmill.service import stop_on_signals
 from proofmill.store import BlobFetcher, blob_routes
 from worker.config import WorkerSettings
-from worker.defence import OwnDefence, first_block_of_disputes
+from worker.defence import LOOK_BACK_SECONDS, OwnDefence
 from worker.earnings import EarningsCollector
+from worker.measuring.build import build_taking_part
 from worker.policy import Policy
 from worker.service import Worker
+from worker.sharing import RequestSharing
 
 
 def run_worker(settings: WorkerSettings, engine: Engine, reruns: Reruns | None = None) -> None:
@@ -35,6 +41,7 @@ def run_worker(settings: WorkerSettings, engine: Engine, reruns: Reruns | None =
             address(t): least for t, least in settings.token_prices.items()
         }
         _check_key(node, operator)
+        sharing = RequestSharing(fetcher=fetcher, store=node.store, log=node.log)
         worker = Worker(
             operator=operator,
             suite=node.suite,
@@ -71,25 +78,45 @@ def run_worker(settings: WorkerSettings, engine: Engine, reruns: Reruns | None =
                 fetcher=fetcher,
                 log=node.log,
             ),
+            sharing=sharing,
         )
-        stop_on_signals(worker.stop)
+
+        def stop() -> None:
+            node.health.drain()
+            worker.stop()
+
+        stop_on_signals(stop)
         application = Starlette(
             routes=[
                 *blob_routes(node.store, accept_uploads=False),
                 *health_routes(node.health),
             ]
         )
-        with node.serve(application):
-            run_until_stopped(
-                worker.step, stopping=worker.stopping, poll_interval=settings.poll_interval, log=node.log
-            )
+        with node.serve(application), _measuring(node, settings, operator):
+            node.run(worker.step, worker.stopping)
             _drain(worker, node.log)
+        sharing.close()
         fetcher.close()
+
+
+@contextmanager
+def _measuring(node: Node, settings: WorkerSettings, operator: ChecksumAddress) -> Iterator[None]:
+    """Take part in measuring meanwhile, if the settings have rules for it."""
+    part = None
+    if settings.measuring is not None:
+        part = build_taking_part(node, settings, settings.measuring, operator)
+    if part is not None:
+        part.start(settings.poll_interval)
+    try:
+        yield
+    finally:
+        if part is not None:
+            part.stop()
 
 
 def _first_block(node: Node) -> int:
     with node_failures():
-        return first_block_of_disputes(node.web3, node.deployment.deployed_block)
+        return first_block_since(node.web3, LOOK_BACK_SECONDS, node.deployment.deployed_block)
 
 
 def _check_key(node: Node, operator: ChecksumAddress) -> None:

@@ -5,6 +5,7 @@ intent of the journaled sender, so the cycle can be killed anywhere and started 
 """
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
@@ -23,6 +24,7 @@ from proofmill.store import BlobFetcher, BlobStore, BlobUnavailable, StoreError,
 from worker.defence import OwnDefence
 from worker.earnings import EarningsCollector
 from worker.policy import Circumstances, Policy
+from worker.sharing import RequestSharing
 
 # Why a claim is refused although nobody was faster, and what its owner can do. The reasons are the contracts' own.
 _MORE_STAKE: Final = "Add stake with `proofmill stake add`, or wait until open jobs are settled."
@@ -40,6 +42,7 @@ class Worker:
     """One operator that serves the models of `engine`. `step` is one cycle, to be repeated until `stopping` is set.
 
     Without a `defence` it takes no part in disputes: where jobs have an arbiter, whoever challenges it then wins.
+    Without `sharing` a requester may keep its request from the committee.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Worker:
         health: Health,
         log: Logger,
         defence: OwnDefence | None = None,
+        sharing: RequestSharing | None = None,
     ) -> None:
         self._operator = operator
         self._suite = suite
@@ -72,6 +76,7 @@ class Worker:
         self._health = health
         self._log = log
         self._defence = defence
+        self._sharing = sharing
         self._stopping = threading.Event()
         self._left_alone: dict[int, str] = {}
         self._looks: Backoff[int] = Backoff()  # at requests that were missing or malformed, by job
@@ -103,6 +108,10 @@ class Worker:
         disputes = self._defence.step(own) if self._defence is not None else 0
         self._claim_one([job for job in view.open if job.is_open], view)
         self._earnings.collect_if_due(view.block_hash)
+        if self._health.metrics is not None:
+            states = Counter(job.state.name.lower() for job in own)
+            states["open"] = sum(job.is_open for job in view.open)
+            self._health.metrics.note_jobs(states)
         self._health.cycle_done(
             block=view.block_number, open_jobs=len(view.open), own_jobs=len(own), own_disputes=disputes
         )
@@ -221,6 +230,10 @@ class Worker:
     def _compute(self, job: Job) -> bytes:
         """The root of the answer, which is in the store."""
         request = self._fetcher.fetch(job.input_root)
+        if self._sharing is not None:
+            self._sharing.share(
+                job.id, request
+            )  # here and not with the claim: a crash between the two loses nothing
         answer = self._engine.execute(job.model_id, request)
         # Not pinned: old answers make room, else a full store would cost the bond of every job after it.
         deliverable = self._computed[terms_hash(job.terms)] = self._store.put(answer, pinned=False)

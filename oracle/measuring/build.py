@@ -9,8 +9,8 @@ from eth_typing import ChecksumAddress
 from starlette.routing import Route
 
 from oracle.ballots import Ballots
+from oracle.committee_view import CommitteeView
 from oracle.measuring.chain import (
-    ChainBlocks,
     ChainRegistry,
     MeasurementRelay,
     panel_of,
@@ -22,8 +22,8 @@ from oracle.measuring.reports import MeasurementReports
 from oracle.measuring.routes import measuring_routes
 from oracle.measuring.speed_challenge import SpeedChallenge
 from oracle.measuring.witnesses import OtherMembers
-from oracle.rounds import CommitteeView
 from proofmill.errors import ProofmillError
+from proofmill.measuring.chain import ChainBlocks
 from proofmill.measuring.figures import Panel
 from proofmill.measuring.rules import MeasuringRules
 from proofmill.node import Node

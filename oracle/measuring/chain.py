@@ -7,35 +7,19 @@ from collections.abc import Callable
 from typing import Final
 
 from eth_typing import ChecksumAddress
-from web3 import Web3
 
+from oracle.committee_view import CommitteeView
 from oracle.measuring.reports import ReportView
-from oracle.rounds import CommitteeView
 from proofmill.chain import Suite, TransactionSender
 from proofmill.chain.errors import CallReverted, TransactionReverted, revert_text
 from proofmill.chain.reports import Measurement, MeasurementReport
 from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.logs import Logger
 from proofmill.measuring.figures import Panel
-from proofmill.measuring.windows import Beacon
 
 #: For how long the stake and keys of an operator are taken from memory: questions about them come from strangers.
 ACCOUNT_SECONDS: Final = 30.0
 ACCOUNTS_KEPT: Final = 1_024
-
-
-class ChainBlocks:
-    """The blocks of a node."""
-
-    def __init__(self, web3: Web3) -> None:
-        self._web3 = web3
-
-    def newest(self) -> int:
-        return int(self._web3.eth.block_number)
-
-    def beacon(self, number: int) -> Beacon:
-        block = self._web3.eth.get_block(number)
-        return Beacon(number, bytes(block["hash"]), bytes(block["mixHash"]))
 
 
 class ChainRegistry:

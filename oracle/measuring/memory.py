@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from oracle.database import prepare_tables
 from oracle.measuring.messages import ObservationMessage
 from proofmill.chain.database import database_failures
 from proofmill.measuring.observations import SignedObservation
@@ -61,8 +62,7 @@ class MeasuringMemory:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with database_failures("the challenges"):
-            _metadata.create_all(engine)
+        prepare_tables(engine)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -105,6 +105,15 @@ class MeasuringMemory:
             select(_observations.c.message)
             .where(_observations.c.beacon == beacon, _observations.c.member == member)
             .order_by(_observations.c.operator, _observations.c.device_id)
+        )
+        return self._read(query)
+
+    def seen_in(self, member: ChecksumAddress, windows: Iterable[int]) -> list[SignedObservation]:
+        """What one member saw in these windows, the newest first."""
+        query = (
+            select(_observations.c.message)
+            .where(_observations.c.window.in_(list(windows)), _observations.c.member == member)
+            .order_by(_observations.c.window.desc(), _observations.c.operator, _observations.c.device_id)
         )
         return self._read(query)
 

@@ -12,7 +12,7 @@ import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,6 +36,7 @@ from proofmill.deploy import DeployParameters, configure_committee, deploy_suite
 from proofmill.devnet.anvil import Anvil
 from proofmill.devnet.node_process import NodeProcess
 from proofmill.errors import ProofmillError
+from proofmill.measuring.rules import MeasuringRules
 
 MARKER = "proofmill-devnet"
 # The keys of a local chain protect nothing; a real keystore uses 2^18.
@@ -54,7 +55,15 @@ class WorkerSpec:
 
     name: str
     module: str = "worker"
-    stake: int = 1_000 * MILL  # one bond may be a tenth of it, all open ones three tenths
+    stake: int = 10_000 * MILL  # one bond may be a tenth of it, all open ones three tenths
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What a device must be measured to do."""
+
+    operations_per_second: int
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class NetworkPlan:
     workers: tuple[WorkerSpec, ...] = (WorkerSpec("worker"),)
     block_time: int = 1
     requester_balance: int = 1_000 * MILL
-    oracle_stake: int = 1_000 * MILL
+    oracle_stake: int = 2_000 * MILL
     collect_after_jobs: int = 1  # of a worker; each collection is two transactions
     poll_interval: float = 0.5
     patience: float = 15.0
@@ -91,6 +100,8 @@ class NetworkPlan:
     oracles_dispute: bool = True  # whether members dispute wrong answers that were paid, as by default
     challenger_balance: int = 0  # of an account that doubts answers; 0: there is none
     registered_models: tuple[str, ...] = ()  # names in the catalogue: exact jobs need a registered model
+    measuring: MeasuringRules | None = None  # with them all oracles and workers take part in measuring
+    tiers: tuple[Tier, ...] = ()  # the first is tier 1
 
     @property
     def oracle_count(self) -> int:
@@ -199,6 +210,11 @@ class Devnet:
                 self._join_committee(role, suite)
             members = [self.address(role) for role in self._oracles]
             configure_committee(suite, sender, members, self.plan.faults_tolerated)
+            for number, tier in enumerate(self.plan.tiers, start=1):
+                call = suite.capability_registry.set_tier(
+                    number, tier.operations_per_second, tier.memory_bytes
+                )
+                sender.send(f"tier {number}", call)
             for name in self.plan.registered_models:
                 self._register(name, suite, sender)
         database.dispose()
@@ -294,7 +310,10 @@ class Devnet:
         }
 
     def _common(self, role: str) -> dict[str, object]:
-        return self._chain(role) | {"poll_interval": self.plan.poll_interval, "torch_threads": 1}
+        common = self._chain(role) | {"poll_interval": self.plan.poll_interval, "torch_threads": 1}
+        if self.plan.measuring is not None:
+            common["measuring"] = asdict(self.plan.measuring)
+        return common
 
     def _add_node(self, role: str, module: str, values: Mapping[str, object], url: str) -> None:
         config = self.directory / f"{role}.toml"

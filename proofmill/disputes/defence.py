@@ -16,7 +16,7 @@ from proofmill.disputes.claim import DisputedClaim
 from proofmill.disputes.defender import Defender
 from proofmill.disputes.docket import ChallengeFile, Docket, case_round
 from proofmill.disputes.matter import Matter, MatterSource, Reruns
-from proofmill.disputes.prosecution import Narrator, record_of
+from proofmill.disputes.prosecution import Narrator, record_of, send_again
 from proofmill.exact.commitment.keccak import Bytes
 
 
@@ -116,7 +116,7 @@ class Defence:
     def _send(self, identifier: int, what: str, call: ContractCall) -> bool:
         name = f"defend/{what}/{self._game.address}/{identifier}/{keccak(call.data).hex()[:32]}"
         try:
-            self._sender.send(name, call)
+            send_again(self._sender, name, call)
         except (CallReverted, TransactionReverted) as error:
             self._log.warning("defence: move refused", id=identifier, move=what, why=str(error))
             return False

@@ -64,8 +64,15 @@ class MemberLink:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._http.close()
 
-    def begin(self, beacon: bytes, rules: bytes, devices: list[DeviceClaim]) -> dict[str, Nonce]:
-        """The nonces of those that gave one, by URL."""
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where the members are."""
+        return self._urls
+
+    def begin(
+        self, beacon: bytes, rules: bytes, devices: list[DeviceClaim], urls: Sequence[str]
+    ) -> dict[str, Nonce]:
+        """The nonces of those that gave one, by URL. Whoever is asked again gives the same, and its clock runs on."""
         message = Begin(
             beacon=to_hex(beacon),
             operator=self._operator,
@@ -74,7 +81,7 @@ class MemberLink:
             signature=self._sign("begin", beacon, devices_digest(devices)),
         )
         body = message.model_dump_json().encode()
-        return self._ask_all("begin", Nonce, dict.fromkeys(self._urls, body))
+        return self._ask_all("begin", Nonce, dict.fromkeys(urls, body))
 
     def echo(self, beacon: bytes, nonces: Mapping[str, Nonce]) -> None:
         """Give every member its round trips; the work goes on meanwhile."""

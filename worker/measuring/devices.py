@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
 
 from eth_utils.crypto import keccak
 
@@ -17,15 +17,11 @@ from proofmill.capability.proof import encode_openings
 from proofmill.capability.prover import Prover
 from proofmill.capability.seeds import Binding
 from proofmill.capability.sizes import DeviceClass
+from proofmill.devices import EnergyMeter
 from proofmill.measuring.messages import DeviceClaim, to_hex
 
-
-class EnergyMeter(Protocol):
-    """What a device says of its own use of energy."""
-
-    def millijoules(self) -> int | None:
-        """A counter that only rises; None where there is none."""
-        ...
+#: Measures the energy of one window.
+Meter = Callable[[], AbstractContextManager[EnergyMeter]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class MeasuredDevice:
     uuid: str
     takes: DeviceClass  # the size of challenge
     memory_bytes: int
-    energy: EnergyMeter | None = None
+    meter: Meter | None = None
 
     @property
     def device_id(self) -> bytes:
@@ -85,11 +81,10 @@ def _run(device: MeasuredDevice, binding: Binding, cells: int) -> Ran:
     usual = device.takes.parameters
     parameters = Parameters(usual.size, usual.rounds, cells)
     seed = binding.seed(parameters)
-    before = None if device.energy is None else device.energy.millijoules()
-    started = time.monotonic()
-    prover = Prover(seed, parameters, device.torch_name)
-    roots = prover.run()
-    seconds = time.monotonic() - started
-    after = None if device.energy is None else device.energy.millijoules()
-    energy = after - before if before is not None and after is not None and after >= before else None
-    return Ran(device, roots, seconds, energy, seed, prover)
+    with nullcontext() if device.meter is None else device.meter() as meter:
+        started = time.monotonic()
+        prover = Prover(seed, parameters, device.torch_name)
+        roots = prover.run()
+        seconds = time.monotonic() - started
+    joules = None if meter is None else meter.energy.joules
+    return Ran(device, roots, seconds, None if joules is None else round(joules * 1000), seed, prover)

@@ -1,14 +1,14 @@
 """A worker takes part in every window: begin, work, roots, samples, openings.
 
 Nothing of a window is worth keeping: a worker that was killed in the middle of one takes part in the next. It happens on a thread
-of its own, because work goes on for seconds and waiting for blocks for minutes, and jobs have deadlines.
+of its own: a job may compute for longer than a window lets work begin, and a window takes minutes while jobs have deadlines.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from eth_typing import ChecksumAddress
 
@@ -22,10 +22,14 @@ from proofmill.measuring.figures import Panel
 from proofmill.measuring.messages import DeviceRoots, Nonce, devices_digest, from_hex, nonce_digest, to_hex
 from proofmill.measuring.rules import MeasuringRules
 from proofmill.measuring.windows import Beacon, Phase, Window
+from proofmill.service import run_until_stopped
 from worker.measuring.committee import MemberLink
 from worker.measuring.devices import MeasuredDevice, Ran, run_all
 
 POLL_SECONDS: Final = 0.5
+FIRST_PAUSE_SECONDS: Final = 0.25  # before a member is asked again
+
+Answer = TypeVar("Answer")
 
 
 class Blocks(Protocol):
@@ -41,7 +45,7 @@ class Blocks(Protocol):
 
 
 class TakingPart:
-    """One operator's part. ``step`` belongs to the worker's cycle and returns at once."""
+    """One operator's part, from `start` to `stop`."""
 
     def __init__(
         self,
@@ -62,30 +66,31 @@ class TakingPart:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
+    def start(self, poll_interval: float) -> None:
+        """Look for windows every so many seconds, beside everything else that the worker does."""
+        self._thread = threading.Thread(
+            target=run_until_stopped,
+            args=(self.step,),
+            kwargs={"stopping": self._stopping, "poll_interval": poll_interval, "log": self._log},
+            name="measuring",
+            daemon=True,
+        )
+        self._thread.start()
+
     def step(self) -> None:
-        """Begin when a window opens that was not begun yet.
+        """Take part when a window has opened that was not begun yet.
 
         Raises:
             ChainError: the node cannot be reached.
         """
-        if not self._devices or (self._thread is not None and self._thread.is_alive()):
-            return
         newest = self._blocks.newest()
         window = Window.at(newest, self._rules)
         if window.number == self._last or window.phase(newest, self._confirmations) is not Phase.BEGINNING:
             return
+        # A block later than one may: the first member to answer starts its clock, and the others should know the window by then.
+        if newest - window.first_block < min(self._confirmations, self._rules.begin_blocks):
+            return
         self._last = window.number
-        self._thread = threading.Thread(target=self._take_part, args=(window,), name="measuring", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Give up the window; returns when the thread is in no step any more, or is computing."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=2 * POLL_SECONDS)
-        self._members.close()
-
-    def _take_part(self, window: Window) -> None:
         try:
             with node_failures():
                 self.take_part(window)
@@ -96,19 +101,24 @@ class TakingPart:
                 "not measured", window=window.number, error=f"a bug: {type(error).__name__}: {error}"
             )
 
+    def stop(self) -> None:
+        """Give up the window. Returns when nothing of it goes on any more, or it is computing: that ends with the process."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2 * POLL_SECONDS)
+        self._members.close()
+
     def take_part(self, window: Window) -> bool:
         """All of one window, in this thread; whether every step was taken by a quorum of members."""
         beacon = self._blocks.beacon(window.first_block)
         panel = self._panel()
-        claims = [device.claim for device in self._devices]
-        answers = self._members.begin(beacon.hash, self._rules.digest(), claims)
-        nonces = self._sound(answers, beacon, panel)
+        nonces = self._begin(window, beacon, panel)
         if len(nonces) < panel.quorum:
             self._log.warning(
                 "not measured",
                 window=window.number,
                 why=f"{len(nonces)} members gave a nonce, {panel.quorum} are needed",
-                remedy="Check the members' addresses under `peers`, and that they serve challenges.",
+                remedy="Check the members' addresses under `peers`, and that they measure by the same rules.",
             )
             return False
         self._members.echo(beacon.hash, nonces)
@@ -119,7 +129,17 @@ class TakingPart:
             for device in self._devices
         ]
         ran = run_all(self._devices, bindings, self._rules.cells)
-        taken = self._members.send_roots(beacon.hash, nonces, in_order, [_roots(item) for item in ran])
+        if self._stopping.is_set():
+            return False
+        roots = [_roots(item) for item in ran]
+        taken = self._insist(
+            lambda urls: self._members.send_roots(
+                beacon.hash, {url: nonces[url] for url in urls}, in_order, roots
+            ),
+            list(nonces),
+            enough=len(nonces),
+            before=window.sample_block,
+        )
         self._log.info(
             "devices worked",
             window=window.number,
@@ -130,14 +150,55 @@ class TakingPart:
             return False
         return self._open(window, beacon, ran, list(taken)) >= panel.quorum
 
+    def _begin(self, window: Window, beacon: Beacon, panel: Panel) -> dict[str, Nonce]:
+        """The nonces of a quorum or more: who does not know the window yet is asked again, not who is merely down."""
+        claims = [device.claim for device in self._devices]
+        answers = self._insist(
+            lambda urls: self._sound(
+                self._members.begin(beacon.hash, self._rules.digest(), claims, urls), beacon, panel
+            ),
+            self._members.urls,
+            enough=panel.quorum,
+            before=window.first_block + self._rules.begin_blocks + 1,
+        )
+        by_member = {nonce.member: url for url, nonce in answers.items()}  # under several addresses it is one
+        return {url: answers[url] for url in by_member.values()}
+
     def _open(self, window: Window, beacon: Beacon, ran: Sequence[Ran], urls: Sequence[str]) -> int:
+        """Shows every device's samples; the least number of members that took them."""
         sample = self._blocks.beacon(window.sample_block).randomness
-        took = [
-            len(self._members.send_opening(beacon.hash, urls, item.device.device_id, item.opening(sample)))
-            for item in ran
-        ]
+        took = [self._open_one(window, beacon, item, sample, urls) for item in ran]
         self._log.info("samples shown", window=window.number, devices=len(ran), members=min(took))
         return min(took)
+
+    def _open_one(self, window: Window, beacon: Beacon, ran: Ran, sample: bytes, urls: Sequence[str]) -> int:
+        device_id, proof = ran.device.device_id, ran.opening(sample)
+        took = self._insist(
+            lambda asked: self._members.send_opening(beacon.hash, asked, device_id, proof),
+            urls,
+            enough=len(urls),
+            before=window.first_block + self._rules.report_from,
+        )
+        return len(took)
+
+    def _insist(
+        self,
+        ask: Callable[[Sequence[str]], dict[str, Answer]],
+        urls: Sequence[str],
+        *,
+        enough: int,
+        before: int,
+    ) -> dict[str, Answer]:
+        """Ask again, ever more seldom, until so many members have answered or block `before` is there.
+
+        A member's look at the chain may be a moment older than this worker's, and saying the same again is safe.
+        """
+        answers = ask(urls)
+        pause = FIRST_PAUSE_SECONDS
+        while len(answers) < enough and not self._stopping.wait(pause) and self._blocks.newest() < before:
+            answers |= ask([url for url in urls if url not in answers])
+            pause *= 2
+        return answers
 
     def _wait_for(self, window: Window) -> bool:
         """Until the block that draws the samples is confirmed; False when that was missed, or the worker stops."""
@@ -145,7 +206,8 @@ class TakingPart:
             newest = self._blocks.newest()
             if newest >= window.first_block + self._rules.report_from:
                 return False
-            if newest >= window.sample_block + self._confirmations - 1:
+            # Like beginning, a block later than one may: the members should know the samples by then.
+            if newest >= window.sample_block + min(self._confirmations, self._rules.opening_blocks):
                 return True
         return False
 

@@ -20,6 +20,7 @@ from proofmill.chain import (
     TransactionSender,
     open_database,
 )
+from proofmill.chain.block_search import first_block_since
 from proofmill.chain.job_board import JobBoard
 from proofmill.client import Client
 from proofmill.devnet.anvil import Anvil
@@ -48,7 +49,7 @@ from tests.integration.disputes.trial import (
     submit,
 )
 from tests.integration.offers import PRICE
-from worker.defence import OwnDefence, first_block_of_disputes
+from worker.defence import LOOK_BACK_SECONDS, OwnDefence
 from worker.earnings import EarningsCollector
 from worker.policy import Policy
 from worker.service import Worker
@@ -400,7 +401,7 @@ def worker_of(deployment: Deployment, tmp_path: Path) -> Callable[[Trial], Worke
                 sender=trial.operator,
                 docket=Docket(
                     suite.dispute_game,
-                    first_block_of_disputes(trial.anvil.web3, deployment.deployed_block),
+                    first_block_since(trial.anvil.web3, LOOK_BACK_SECONDS, deployment.deployed_block),
                 ),
                 reruns=Reruns(Shelf()),
                 engine=RightEngine(),

@@ -82,7 +82,7 @@ class Committee:
         urls.update({MEMBERS[place].address: member.url for place, member in enumerate(self.members)})
         for member in self.members:
             member.reports._members = OtherMembers(urls, member.log)  # type: ignore[arg-type]
-            member.course._witnesses = member.reports._members  # type: ignore[assignment]
+            member.course._witnesses = member.reports._members
 
     def _member(self, place: int, store: DirectoryStore, urls: dict[str, str]) -> Member:
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
@@ -158,8 +158,9 @@ def take_part(
     committee: Committee,
     devices: Sequence[MeasuredDevice],
     tamper: Callable[[TakingPart], None] | None = None,
+    are_late: bool = False,
 ) -> bool:
-    """A worker's window from beginning to end, while blocks come."""
+    """A worker's window from beginning to end, while blocks come; ``are_late``: it sees the beacon before the members do."""
     links = MemberLink(
         [member.url for member in committee.members],
         operator=address(WORKER.address),
@@ -181,10 +182,11 @@ def take_part(
     if tamper is not None:
         tamper(part)
     committee.chain.newest_block += CONFIRMATIONS
-    for member in committee.members:
-        member.course.turn()
+    if not are_late:
+        for member in committee.members:
+            member.course.turn()
     stopping = threading.Event()
-    miner = threading.Thread(target=committee.mine, args=(stopping,), daemon=True)
+    miner = threading.Timer(0.2 * are_late, committee.mine, args=(stopping,))
     miner.start()
     try:
         return part.take_part(Window.at(committee.chain.newest_block, RULES))
@@ -204,6 +206,13 @@ def test_window__two_devices__are_measured_and_reported(committee: Committee) ->
         assert measurement.operations_per_second > 0
         assert measurement.memory_bytes == 2 * TINY.size**2
         assert measurement.device_class == 0
+
+
+def test_window__members_that_see_it_later__are_asked_again(committee: Committee) -> None:
+    """Nobody's look at the chain is the newest; the first answer must not be the last."""
+    assert take_part(committee, [device(1)], are_late=True)
+    committee.close_window()
+    assert committee.outcomes() == {device(1).device_id: [Outcome.MEASURED] * 4}
 
 
 def test_window__roots_of_less_work__are_found_wrong_by_everybody(

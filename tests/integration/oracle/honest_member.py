@@ -14,12 +14,12 @@ from eth_typing import ChecksumAddress
 
 from oracle.accusations import Accusations
 from oracle.ballots import Ballots
+from oracle.chain_watch import ChainWatch
+from oracle.committee_view import CommitteeView
 from oracle.doubt import Doubts
 from oracle.judge import Judge
 from oracle.purse import Purse
 from oracle.registered import Registrations
-from oracle.rounds import CommitteeView
-from oracle.service import ChainWatch
 from oracle.settlements import Settlements
 from oracle.statements import Statements
 from oracle.transmitted import TransmissionReader

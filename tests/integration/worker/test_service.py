@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from proofmill.chain.job_board import JobBoard
 from proofmill.devnet.anvil import Anvil
 from proofmill.health import Health
 from proofmill.jobs import UnknownModel
+from proofmill.metrics import NodeMetrics
 from proofmill.store import BlobFetcher, DirectoryStore, content_id
 from tests.integration.committee import judge
 from tests.integration.conftest import SenderFactory
@@ -252,6 +254,33 @@ def test_step__claim_lost_to_another_worker__says_so_and_goes_on(
     assert slow.engine.runs == []
 
 
+def test_step__claimed_job__its_request_goes_to_the_committee(
+    node: Operator, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who claims on a request that nobody else has is paid the cancellation fee only."""
+    given: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(node.worker, "_sharing", SimpleNamespace(share=lambda *what: given.append(what)))
+    left_alone, posted = post(model_id=bytes(32)), post()
+    node.worker.step()
+    assert given == [(posted.id, REQUEST)], f"job {left_alone.id} was not claimed"
+
+
+def test_step__jobs__are_counted_by_state(
+    node: Operator, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = NodeMetrics(role="worker", address=node.sender.address)
+    monkeypatch.setattr(node.worker._health, "metrics", metrics)
+    post(model_id=bytes(32))
+    post()
+    node.worker.step()
+    node.worker.step()
+    counts = {
+        state: metrics.registry.get_sample_value("proofmill_jobs", {"state": state})
+        for state in ("open", "submitted")
+    }
+    assert counts == {"open": 1, "submitted": 1}
+
+
 # ------------------------------------------------------------------ crashes
 def test_step__killed_after_the_claim__finished_by_the_next_start(
     node: Operator, suite: Suite, post: Post, monkeypatch: pytest.MonkeyPatch
@@ -314,7 +343,7 @@ def test_step__submit_window_passed__settled_with_the_late_penalty(
     node.worker.step()
     assert suite.job_escrow.job(posted.id).state == JobState.EXPIRED
     assert suite.staking.committed(node.sender.address) == 0
-    assert suite.staking.slashable(node.sender.address) == STAKE - 2 * PRICE // 10
+    assert suite.staking.slashable(node.sender.address) == STAKE - 2 * PRICE * 125 // 10_000
 
 
 def test_step__nobody_judged_in_time__bond_comes_back(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from eth_account import Account
@@ -13,10 +15,14 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 
 from oracle.ballots import Ballots
+from oracle.caseload import Caseload
+from oracle.committee_view import CommitteeView
+from oracle.database import prepare_tables
+from oracle.endorsing import Refusal
 from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
 from oracle.peers import Reply
-from oracle.rounds import CommitteeView, Refusal, Rounds
+from oracle.rounds import Rounds
 from oracle.statements import Statements
 from proofmill.chain import (
     Answer,
@@ -29,6 +35,7 @@ from proofmill.chain import (
     Verdict,
     open_database,
 )
+from proofmill.chain.block_stamp import BlockStamp
 from proofmill.chain.records import submitted_hash
 from proofmill.chain.terms import request_hash
 from proofmill.chain.types import EMPTY_ADDRESS, address
@@ -53,6 +60,24 @@ def account(index: int) -> LocalAccount:
 def operator_of(index: int) -> ChecksumAddress:
     """Whose key it is: members are named by their operators, reports are signed by their keys."""
     return address("0x" + f"{index + 1:02x}" * 20)
+
+
+@functools.cache
+def empty_database() -> bytes:
+    """A file with all tables: to copy it costs a tenth of migrating one for each member of each test."""
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "oracle.db"
+        engine = open_database(file)
+        prepare_tables(engine)
+        engine.dispose()
+        return file.read_bytes()
+
+
+def database_file(path: Path) -> Path:
+    """`path`, with all tables unless there is a file already."""
+    if not path.exists():
+        path.write_bytes(empty_database())
+    return path
 
 
 @dataclass
@@ -119,8 +144,10 @@ class Committee:
     members: list[Member]
     view: CommitteeView
 
-    def sees(self, *jobs: Job, **changes: object) -> None:
+    def sees(self, *jobs: Job, block_time: int | None = None, **changes: object) -> None:
         """Show all members the same chain."""
+        if block_time is not None:
+            changes["stamp"] = replace(self.view.stamp, timestamp=block_time)
         self.view = replace(self.view, submitted={job.id: job for job in jobs}, **changes)  # type: ignore[arg-type]
         for member in self.members:
             member.rounds.observe(self.view)
@@ -141,12 +168,18 @@ def committee(tmp_path: Path) -> Committee:
     return build_committee(tmp_path)
 
 
-def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: float = 6.0) -> Committee:
+def build_committee(
+    directory: Path,
+    *,
+    patience: float = 20.0,
+    relay_delay: float = 6.0,
+    caseload_of: Callable[[int], Caseload | None] = lambda _: None,
+) -> Committee:
     by_address: dict[ChecksumAddress, Member] = {}
     for index in range(4):
         key = account(index)
         transmitted: list[AttestedReport] = []
-        database = open_database(directory / f"{index}.db")
+        database = open_database(database_file(directory / f"{index}.db"))
         ballots, statements = Ballots(database), Statements(database)
         peers = DirectPeers(operator_of(index), by_address)
         rounds = Rounds(
@@ -159,6 +192,7 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
             patience=patience,
             relay_delay=relay_delay,
             log=get_logger(),
+            caseload=caseload_of(index),
         )
         by_address[operator_of(index)] = Member(
             operator_of(index), key, ballots, statements, rounds, peers, transmitted
@@ -173,7 +207,7 @@ def build_committee(directory: Path, *, patience: float = 20.0, relay_delay: flo
         faults_tolerated=1,
         latest_sequence=0,
         maximum_report_age=3_600,
-        block_time=NOW,
+        stamp=BlockStamp(100, b"\x01" * 32, b"\x02" * 32, NOW, b"\x03" * 32, 1),
         submitted={},
         requests=frozenset(),
     )

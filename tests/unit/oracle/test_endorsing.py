@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.rounds import Refusal
+from oracle.endorsing import Refusal
 from proofmill.chain import Job, Outcome
 from proofmill.chain.types import address
 from tests.unit.oracle.conftest import (
@@ -143,7 +143,7 @@ def test_endorse__before_the_chain_was_seen__is_refused(tmp_path: Path, submitte
     job = submitted_job()
     all_find(committee, job)
     member = committee.others(committee.leader_of(1))[0]
-    member.rounds._view = None
+    member.rounds._signer.view = None
     with pytest.raises(Refusal) as refusal:
         member.rounds.endorse(
             proposal_of(committee, committee.leader_of(1), report_on(committee.leader_of(1), job))

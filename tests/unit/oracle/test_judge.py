@@ -9,14 +9,14 @@ import pytest
 
 from oracle.ballots import Ballots
 from oracle.evidence import NOTHING_COMPUTED, Finding, evidence_blob
-from oracle.judge import LEAST_TRIES, VOID_SHARE, Judge, case_of
+from oracle.judge import LEAST_TRIES, SPARE_TURNS, VOID_SHARE, Judge, case_of
 from proofmill.backoff import Backoff
 from proofmill.chain import Job, JobState, Outcome, StageFlag, open_database
 from proofmill.jobs import EmbeddingAnswer, InvalidRequest, UnknownModel
 from proofmill.jobs.engine import Progress
 from proofmill.logs import get_logger
 from proofmill.store import BlobFetcher, DirectoryStore, StoreFull, content_id
-from tests.unit.oracle.conftest import EVALUATION_WINDOW
+from tests.unit.oracle.conftest import EVALUATION_WINDOW, NOW
 
 REQUEST = b"a request"
 MODEL = content_id(b"a manifest")
@@ -303,3 +303,39 @@ def test_next_of__waiting_and_challengeable__take_turns(
         bench.judge.consider(job)
         order.append(job.id)
     assert order == [1, 9, 2, 3]
+
+
+def order_of(bench: Bench, *queues: list[Job]) -> list[int]:
+    """Judge all there is, one after the other."""
+    bench.store.put(REQUEST)
+    order = []
+    while (job := bench.judge.next_of(*queues)) is not None:
+        bench.judge.consider(job)
+        order.append(job.id)
+    return order
+
+
+def test_next_of__what_others_were_drawn_for__comes_last_but_for_every_fourth_turn(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    """Whoever floods the committee with work must not hide a lie that colluders attest."""
+    waiting = [asking(submitted_job(number), REQUEST) for number in range(1, 9)]
+    spare = [asking(submitted_job(number), REQUEST) for number in (21, 22, 23)]
+    order = order_of(bench, waiting, [], spare)
+    assert SPARE_TURNS == 4
+    assert order == [1, 2, 3, 21, 4, 5, 6, 22, 7, 8, 23]
+
+
+def test_next_of__three_kinds__own_ones_take_turns_between_the_spare_ones(
+    bench: Bench, submitted_job: Callable[..., Job]
+) -> None:
+    waiting = [asking(submitted_job(number), REQUEST) for number in (1, 2, 3)]
+    paid = [asking(submitted_job(number), REQUEST) for number in (11, 12, 13)]
+    spare = [asking(submitted_job(number), REQUEST) for number in (21, 22)]
+    assert order_of(bench, waiting, paid, spare) == [1, 11, 2, 21, 12, 3, 13, 22]
+
+
+def test_next_of__nothing_but_spare_jobs__are_judged(bench: Bench, submitted_job: Callable[..., Job]) -> None:
+    """Least time left first."""
+    spare = [asking(submitted_job(number, submitted_at=NOW - number), REQUEST) for number in (1, 2)]
+    assert order_of(bench, [], [], spare) == [2, 1]

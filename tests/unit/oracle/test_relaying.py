@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from oracle.endorsing import Refusal
 from oracle.messages import AttestedReport
-from oracle.rounds import Refusal
 from proofmill.chain import Job
 from tests.unit.oracle.conftest import (
     NOW,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.rounds import Refusal
+from oracle.endorsing import Refusal
 from oracle.statements import KEPT_SECONDS, Statements
 from proofmill.chain import Answer, Job, OpenedVerdict, Outcome, Report, ReportHead, Verdict, open_database
 from proofmill.chain.reports import VERDICTS_KIND, items_hash

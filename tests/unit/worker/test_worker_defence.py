@@ -18,7 +18,7 @@ from proofmill.disputes.matter import Matter
 from proofmill.disputes.prosecution import record_of
 from proofmill.store import BlobUnavailable
 from tests.unit.cli.test_dispute_command import GAME, JOB, MODEL, REQUEST, RIGHT, STRANGER, WRONG
-from worker.defence import LOOK_BACK_SECONDS, OwnDefence, first_block_of_disputes
+from worker.defence import OwnDefence
 
 RIGHT_JOB = replace(JOB, deliverable=RIGHT.root)
 
@@ -213,15 +213,3 @@ APPEALED = JobState.SUBMITTED | (StageFlag.CONDEMNED | StageFlag.CONTESTED) << 4
 def test_step__rejected_job__appealed_if_it_was_right(stage: Stage, job: Job, is_appealed: bool) -> None:
     stage.defence.step([job])
     assert stage.player.appealed == [JOB.id] * is_appealed
-
-
-@pytest.mark.parametrize(("deployed", "expected"), [(0, 400), (700, 700), (999, 999)])
-def test_first_block_of_disputes__seven_days_back_or_the_deployment(deployed: int, expected: int) -> None:
-    interval = LOOK_BACK_SECONDS // 599  # so that block 400 is the first within seven days of block 999
-
-    def get_block(number: Any) -> dict[str, int]:
-        found = 999 if number == "latest" else number
-        return {"number": found, "timestamp": found * interval}
-
-    web3: Any = SimpleNamespace(eth=SimpleNamespace(get_block=get_block))
-    assert first_block_of_disputes(web3, deployed) == expected

@@ -1,0 +1,1 @@
+"""Revisions: each names the one before it."""
