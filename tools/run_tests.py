@@ -1,7 +1,8 @@
-"""``python -m tools.run_tests``: the whole suite in two processes, one for the contracts and one for everything else.
+"""``python -m tools.run_tests``: the whole suite in three parts, of which two run at a time.
 
-Neither uses more than one core for long, so two of them take little more than half the time of one. Their lines are shown as they
-come, with the name of the part in front; the exit status is 1 if either fails. For a part of the suite call pytest itself.
+Parts with real chains and processes wait for blocks most of the time and come first; then the contracts, then everything else. Their
+lines are shown as they come, with the name of the part in front; the exit status is 1 if any fails. For a part of the suite call
+pytest itself.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+AT_ONCE: Final = 2
+INTEGRATION: Final = ("tests/integration",)
 CONTRACTS: Final = (
     "tests/unit/contracts",
     "tests/property/contracts",
@@ -20,42 +25,38 @@ CONTRACTS: Final = (
     "tests/stateful",
 )
 PARTS: Final = {
+    "integration": list(INTEGRATION),
     "contracts": list(CONTRACTS),
-    "rest": ["tests", *(f"--ignore={folder}" for folder in CONTRACTS)],
+    "rest": ["tests", *(f"--ignore={folder}" for folder in INTEGRATION + CONTRACTS)],
 }
+_printing = threading.Lock()
 
 
 def main(arguments: list[str]) -> int:
-    """Runs both parts with the same further arguments of pytest."""
-    processes = {
-        name: subprocess.Popen(
-            [sys.executable, "-u", "-m", "pytest", *paths, *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for name, paths in PARTS.items()
-    }
-    printing = threading.Lock()
-    readers = []
-    for name, process in processes.items():
-        assert process.stdout is not None
-        reader = threading.Thread(target=_show, args=(name, process.stdout, printing))
-        reader.start()
-        readers.append(reader)
-    for reader in readers:
-        reader.join()
-    statuses = {name: process.wait() for name, process in processes.items()}
-    for name, status in statuses.items():
-        print(f"{name}: {'passed' if status == 0 else f'failed, exit status {status}'}")
-    return int(any(statuses.values()))
+    """Runs all parts with the same further arguments of pytest."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ended = dict(zip(PARTS, pool.map(lambda name: _run(name, arguments), PARTS), strict=True))
+    for name, (status, seconds) in ended.items():
+        verdict = "passed" if status == 0 else f"failed, exit status {status}"
+        print(f"{name}: {verdict} in {seconds // 60:.0f} min {seconds % 60:.0f} s")
+    return int(any(status for status, _ in ended.values()))
 
 
-def _show(name: str, lines: IO[str], printing: threading.Lock) -> None:
-    for line in lines:
-        with printing:
-            print(f"{name:>9} | {line}", end="", flush=True)
+def _run(name: str, arguments: list[str]) -> tuple[int, float]:
+    """Exit status and seconds of one part."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "pytest", *PARTS[name], *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        with _printing:
+            print(f"{name:>11} | {line}", end="", flush=True)
+    return process.wait(), time.monotonic() - began
 
 
 if __name__ == "__main__":
