@@ -1,8 +1,8 @@
 """``python -m tools.run_tests``: the whole suite in three parts, of which two run at a time.
 
-Parts with real chains and processes wait for blocks most of the time and come first; then the contracts, then everything else. Their
-lines are shown as they come, with the name of the part in front; the exit status is 1 if any fails. For a part of the suite call
-pytest itself.
+The part with real chains and processes waits for blocks much of the time and comes first; then the contracts, then the rest.
+Their lines are shown as they come, with the name of the part in front; the exit status is 1 if any fails. For a part of the suite
+call pytest itself.
 """
 
 from __future__ import annotations
