@@ -1,4 +1,4 @@
-"""One anvil and one deployed suite for all tests on a bare chain; every test goes back to the same state."""
+"""One anvil and one deployed suite for the tests of a folder on a bare chain; every test goes back to the same state."""
 
 from __future__ import annotations
 
@@ -10,43 +10,14 @@ import pytest
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
-from proofmill.chain import Deployment, Journal, SenderPolicy, Suite, TransactionSender, sign_key_grant
+from proofmill.chain import Deployment, Journal, SenderPolicy, Suite, TransactionSender
 from proofmill.chain.fees import GWEI
-from proofmill.deploy import DeployParameters, configure_committee, deploy_suite
-from proofmill.devnet.anvil import CHAIN_ID, Anvil
+from proofmill.devnet.anvil import Anvil
+from tests.integration.own_chain import deployment, session_anvil
 
-OPERATOR_TOKENS = 1_000 * 10**18
-MEMBER_STAKE = 1_000 * 10**18
-MEMBER_BOND = 100 * 10**18
+__all__ = ["deployment", "session_anvil"]
+
 SenderFactory = Callable[..., TransactionSender]
-
-
-@pytest.fixture(scope="session")
-def session_anvil() -> Iterator[Anvil]:
-    with Anvil() as anvil:
-        yield anvil
-
-
-@pytest.fixture(scope="session")
-def deployment(session_anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    accounts = session_anvil.accounts
-    journal = Journal(tmp_path_factory.mktemp("deploy") / "journal.db")
-    members = accounts[5:9]
-    web3, policy = session_anvil.web3, SenderPolicy(poll_interval=0.01)
-    with TransactionSender(web3, accounts[0], journal, policy=policy) as sender:
-        deployment = deploy_suite(web3, sender, parameters=DeployParameters(member_bond=MEMBER_BOND))
-        suite = deployment.connect(web3)
-        token, staking = suite.mill_token, suite.staking
-        for index in (1, 2, 3):
-            sender.send(f"fund {index}", token.transfer(accounts[index].address, OPERATOR_TOKENS))
-        sender.send("allow staking", token.approve(staking.address, len(members) * MEMBER_STAKE))
-        for member in members:
-            sender.send(f"stake {member.address}", staking.stake_for(member.address, MEMBER_STAKE))
-            grant = sign_key_grant(member, member.address, CHAIN_ID, suite.oracle_committee.address)
-            with TransactionSender(web3, member, journal, policy=policy) as joining:
-                joining.send("join", suite.oracle_committee.join(member.address, grant))
-        assert configure_committee(suite, sender, [member.address for member in members], 1)
-    return deployment
 
 
 @pytest.fixture

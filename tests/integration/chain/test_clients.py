@@ -35,8 +35,9 @@ from proofmill.chain.typed_data import COMMITTEE_NAME, COMMITTEE_VERSION, key_gr
 from proofmill.chain.types import EMPTY_ADDRESS
 from proofmill.devnet.anvil import CHAIN_ID, Anvil
 from tests.integration.committee import attested, judge
-from tests.integration.conftest import MEMBER_BOND, MEMBER_STAKE, SenderFactory
+from tests.integration.conftest import SenderFactory
 from tests.integration.offers import PRICE, offer
+from tests.integration.own_chain import MEMBER_BOND, MEMBER_STAKE
 from tests.unit.chain.values import all_terms, heads, measurements, opened_verdicts, priced_terms
 
 STAKE = 20 * PRICE

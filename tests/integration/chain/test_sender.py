@@ -27,7 +27,8 @@ from proofmill.chain.fees import GWEI
 from proofmill.chain.journal import Entry, Key
 from proofmill.devnet.anvil import CHAIN_ID, Anvil
 from tests.integration.chain.faults import faulty, lose_answer, once
-from tests.integration.conftest import OPERATOR_TOKENS, SenderFactory
+from tests.integration.conftest import SenderFactory
+from tests.integration.own_chain import OPERATOR_TOKENS
 
 RECIPIENT = to_checksum_address("0x" + "ab" * 20)
 

@@ -1,4 +1,4 @@
-"""Proxies that misbehave in front of the shared anvil."""
+"""Proxies that misbehave in front of an anvil of their own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from web3 import Web3
 from adversaries.rpc_proxy import RpcProxy
 from proofmill.chain import Suite, connect
 from proofmill.devnet.anvil import CHAIN_ID, Anvil
+from tests.integration.own_chain import deployment, session_anvil
+
+__all__ = ["deployment", "session_anvil"]
 
 RECIPIENT = "0x00000000000000000000000000000000000000fa"
 MakeProxy = Callable[..., RpcProxy]

@@ -25,6 +25,9 @@ from tests.integration.disputes.trial import (
 )
 from tests.integration.offers import PRICE
 from tests.integration.oracle.honest_member import HonestMember
+from tests.integration.own_chain import deployment, session_anvil
+
+__all__ = ["deployment", "session_anvil"]
 
 BOND = 100 * 10**18
 EVALUATOR_FEE_BPS = 200

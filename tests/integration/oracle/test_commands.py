@@ -16,10 +16,11 @@ from proofmill.chain.errors import TransactionPending
 from proofmill.chain.keystore import create_keystore
 from proofmill.devnet.anvil import Anvil
 from tests.integration.committee import judge
-from tests.integration.conftest import MEMBER_BOND, SenderFactory
+from tests.integration.conftest import SenderFactory
 from tests.integration.disputes.trial import ForgedReruns, RightEngine, lie_about, right_answer
 from tests.integration.oracle.conftest import BOND, HONEST, Open
 from tests.integration.oracle.honest_member import HonestMember
+from tests.integration.own_chain import MEMBER_BOND
 
 Ask = Callable[..., Result]
 RULES = {"window_blocks": 1_000_000, "begin_blocks": 9_999}  # the chain of a test stays in window 0

@@ -27,7 +27,6 @@ from proofmill.chain import (
 from proofmill.chain.types import EMPTY_ADDRESS, ContractCall
 from proofmill.devnet.anvil import CHAIN_ID, Anvil
 from tests.integration.committee import FIRST_MEMBER, attested, judge
-from tests.integration.conftest import MEMBER_BOND
 from tests.integration.disputes.trial import (
     CHALLENGE_WINDOW,
     DISPUTE_WINDOW,
@@ -41,6 +40,7 @@ from tests.integration.disputes.trial import (
 from tests.integration.offers import PRICE
 from tests.integration.oracle.conftest import EVALUATOR_FEE_BPS, Open
 from tests.integration.oracle.honest_member import HonestMember
+from tests.integration.own_chain import MEMBER_BOND
 
 
 def own_stake(trial: Trial) -> int:
