@@ -29,9 +29,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
-from oracle.database import prepare_tables
+from oracle.database import insert_once, prepare_tables
 from oracle.evidence import Finding
 from oracle.messages import AttestedReport, Proposal
 from proofmill.chain.database import database_failures
@@ -178,7 +177,7 @@ class Ballots:
             "job_id": str(finding.verdict.job_id),
             "commitment": finding.verdict.commitment,
         }
-        self._insert_once(_closed_doubts, values)
+        insert_once(self._engine, _closed_doubts, values, "the ballots")
 
     def findings_for(self, escrow: ChecksumAddress, verdicts: Sequence[Verdict]) -> list[Finding | None]:
         """`finding` for each verdict, in order."""
@@ -197,7 +196,7 @@ class Ballots:
             "report_digest": report_digest,
             "signature": signature,
         }
-        if self._insert_once(_signed, values):
+        if insert_once(self._engine, _signed, values, "the ballots"):
             return signature
         query = select(_signed).where(
             _signed.c.config_digest == config_digest, _signed.c.sequence == sequence
@@ -262,7 +261,7 @@ class Ballots:
                 "message": attested.model_dump_json(),
                 "seen_at": time.time(),
             }
-            self._insert_once(_attested, values)
+            insert_once(self._engine, _attested, values, "the ballots")
 
     def attested(self, config_digest: bytes, sequence: int) -> AttestedReport | None:
         """The report with a quorum that is known for this sequence, if any."""
@@ -283,16 +282,6 @@ class Ballots:
         with self._transaction() as connection:
             rows = connection.execute(query).all()
         return [(AttestedReport.model_validate_json(row.message), row.seen_at) for row in rows]
-
-    def _insert_once(self, table: Table, values: dict[str, object]) -> bool:
-        """Insert a row; False, and nothing changed, where its key is taken."""
-        with database_failures("the ballots"):
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(table).values(values))
-            except IntegrityError:
-                return False
-        return True
 
 
 def _finding_of(row: Row[Any]) -> Finding:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table, insert
+from sqlalchemy.exc import IntegrityError
 
 from proofmill.chain.database import database_failures
 
@@ -22,3 +24,20 @@ def prepare_tables(engine: Engine) -> None:
 
     with database_failures("the oracle's tables"):
         migrate(engine, PACKAGE, version_table=VERSION_TABLE)
+
+
+def insert_once(
+    engine: Engine, table: Table, values: Mapping[str, Any] | Sequence[Mapping[str, Any]], what: str
+) -> bool:
+    """Insert a row, or several together; False, and nothing changed, where a key is taken.
+
+    Raises:
+        JournalUnavailable: the database fails; names `what` it was about.
+    """
+    with database_failures(what):
+        try:
+            with engine.begin() as connection:
+                connection.execute(insert(table), values)
+        except IntegrityError:
+            return False
+    return True

@@ -30,12 +30,10 @@ from sqlalchemy import (
     Text,
     delete,
     func,
-    insert,
     select,
 )
-from sqlalchemy.exc import IntegrityError
 
-from oracle.database import prepare_tables
+from oracle.database import insert_once, prepare_tables
 from oracle.messages import ReportMessage
 from proofmill.chain.database import database_failures
 from proofmill.chain.reports import Equivocation, Misjudgement, OpenedVerdict, Outcome, Report
@@ -131,8 +129,8 @@ class Statements:
             for place, verdict in enumerate(report.verdicts)
         ]
         # In this order: killed in between, verdicts without a signature harm nobody. Another signer may have brought them.
-        self._insert_once(_verdicts, verdicts)
-        self._insert_once(_statements, [statement])
+        insert_once(self._engine, _verdicts, verdicts, "the statements")
+        insert_once(self._engine, _statements, [statement], "the statements")
         with self._counting:
             self.changes += 1
             is_due = self.changes >= self._cleaned_at + NOTES_BETWEEN_CLEANINGS
@@ -197,14 +195,6 @@ class Statements:
         with self._transaction() as connection:
             for table in (_statements, _verdicts):
                 connection.execute(delete(table).where(table.c.noted_at < moment))
-
-    def _insert_once(self, table: Table, rows: list[dict[str, object]]) -> None:
-        with database_failures("the statements"):
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(table), rows)
-            except IntegrityError:
-                return  # another thread, or another signer, was first
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -22,12 +22,10 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    insert,
     select,
 )
-from sqlalchemy.exc import IntegrityError
 
-from oracle.database import prepare_tables
+from oracle.database import insert_once, prepare_tables
 from oracle.measuring.messages import ObservationMessage
 from proofmill.chain.database import database_failures
 from proofmill.measuring.observations import SignedObservation
@@ -66,13 +64,18 @@ class MeasuringMemory:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with database_failures("the challenges"), self._engine.begin() as connection:
+        with database_failures("the measurements"), self._engine.begin() as connection:
             yield connection
 
     # ---------------------------------------------------------------- nonces
     def claim(self, beacon: bytes, operator: ChecksumAddress, window: int) -> bool:
         """Whether this is the first nonce for the operator in this window; the answer is yes only once."""
-        return self._insert_once(_nonces, {"beacon": beacon, "operator": operator, "window": window})
+        return insert_once(
+            self._engine,
+            _nonces,
+            {"beacon": beacon, "operator": operator, "window": window},
+            "the measurements",
+        )
 
     def given(self, beacon: bytes) -> frozenset[ChecksumAddress]:
         """The operators that were given a nonce in this window."""
@@ -91,7 +94,12 @@ class MeasuringMemory:
             "member": member,
         }
         message = ObservationMessage.of(signed).model_dump_json()
-        if self._insert_once(_observations, {**place, "window": found.window, "message": message}):
+        if insert_once(
+            self._engine,
+            _observations,
+            {**place, "window": found.window, "message": message},
+            "the measurements",
+        ):
             return signed
         query = select(_observations.c.message).where(
             *(_observations.c[name] == value for name, value in place.items())
@@ -159,16 +167,6 @@ class MeasuringMemory:
     def _read(self, query: Any) -> list[SignedObservation]:
         with self._transaction() as connection:
             return [_signed(row.message) for row in connection.execute(query)]
-
-    def _insert_once(self, table: Table, values: dict[str, Any]) -> bool:
-        """Insert a row; False, and nothing changed, where its key is taken."""
-        with database_failures("the challenges"):
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(table).values(values))
-            except IntegrityError:
-                return False
-        return True
 
 
 def _signed(message: str) -> SignedObservation:
